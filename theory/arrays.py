@@ -1,0 +1,47 @@
+"""What every rule needs of an array: one namespace for NumPy and torch, a border check, a stable sum in log space."""
+
+from typing import Any, TypeAlias
+
+from array_api_compat import array_namespace
+
+Array: TypeAlias = Any
+"""A NumPy or torch array of floats; the vocabulary is the last axis."""
+
+
+def validated(log_p: Array, name: str = "log_p") -> Array:
+    """Return `log_p` unchanged, or raise a ValueError that names it.
+
+    Refused: NaN, +inf, and a row of -inf alone (it gives no token any mass).
+    """
+    xp = array_namespace(log_p)
+    if not xp.isdtype(log_p.dtype, "real floating"):
+        raise ValueError(f"{name} must hold floating-point log-probabilities, not {log_p.dtype}.")
+    if xp.any(xp.isnan(log_p)):
+        raise ValueError(f"{name} contains NaN; check the model or the reward that produced it.")
+    top = xp.max(log_p, axis=-1)
+    if xp.any(top == float("inf")):
+        raise ValueError(f"{name} contains +inf, which is no log-probability.")
+    if xp.any(top == -float("inf")):
+        raise ValueError(f"{name} has a row that is -inf everywhere: no token is allowed there.")
+    return log_p
+
+
+def logsumexp(log_w: Array, keepdims: bool = False) -> Array:
+    """Return log sum_a exp(log_w[..., a]); a row of -inf alone gives -inf."""
+    xp = array_namespace(log_w)
+    top = xp.max(log_w, axis=-1, keepdims=True)
+    shift = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    total = xp.log(xp.sum(xp.exp(log_w - shift), axis=-1, keepdims=True)) + shift
+    return total if keepdims else xp.squeeze(total, axis=-1)
+
+
+def normalised(log_w: Array) -> Array:
+    """Return log_w - log sum_a exp(log_w_a): log-probabilities from log-weights, shape kept."""
+    return log_w - logsumexp(log_w, keepdims=True)
+
+
+def expectation(log_p: Array, values: Array) -> Array:
+    """Return sum_a p_a values_a over the last axis, where p_a = 0 contributes 0 whatever values_a is."""
+    xp = array_namespace(log_p, values)
+    mass = xp.exp(log_p)
+    return xp.sum(xp.where(mass > 0, mass * values, xp.zeros_like(mass)), axis=-1)

@@ -1,0 +1,1 @@
+"""Claims of Mudgal et al., 2310.17022."""

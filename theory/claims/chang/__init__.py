@@ -1,0 +1,1 @@
+"""Claims of Chang et al., 2311.10083."""

@@ -1,0 +1,1 @@
+"""Claims of Tan et al., 2406.10203."""
