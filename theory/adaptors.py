@@ -42,7 +42,7 @@ def local(adaptor: Adaptor, log_p: Array) -> tuple[Array, Array]:
     >>> np.exp(log_q).round(3).tolist(), float(np.exp(log_kept).round(3))
     ([0.625, 0.375, 0.0], 0.8)
     """
-    log_w = adaptor(log_p)
+    log_w = validated(adaptor(log_p), f"the output of {adaptor.name}")
     log_kept = logsumexp(log_w, keepdims=True)
     return log_w - log_kept, log_kept[..., 0]
 
@@ -153,7 +153,8 @@ def _up_to_mass(log_w: Array, key: Array, log_p: Array, mass: float) -> Array:
     # float64: a running sum over a whole vocabulary saturates in half precision.
     cumulative = xp.cumulative_sum(xp.exp(xp.astype(xp.take_along_axis(log_p, order, axis=-1), xp.float64)), axis=-1)
     # An equality that rounding of the inputs blurs counts as reached, else one token too many is kept.
-    short = cumulative < mass - 8 * xp.finfo(log_p.dtype).eps
+    # (Not more than one in a million: eight rounding errors of bfloat16 would be a sixteenth of all the mass.)
+    short = cumulative < mass - min(8 * xp.finfo(log_p.dtype).eps, 1e-6)
     count = xp.sum(xp.astype(short, xp.int64), axis=-1, keepdims=True) + 1
     count = xp.minimum(count, xp.full_like(count, key.shape[-1]))
     threshold = xp.take_along_axis(key, xp.take_along_axis(order, count - 1, axis=-1), axis=-1)
@@ -179,8 +180,10 @@ def _locally_typical(log_w: Array, tau: float) -> Array:
 def _eta(log_w: Array, epsilon: float) -> Array:
     xp = array_namespace(log_w)
     log_p = normalised(log_w)
-    log_threshold = -xp.expand_dims(entropy(log_p), axis=-1) + 0.5 * np.log(epsilon)
-    return _cut(log_w, log_p >= xp.minimum(log_threshold, xp.full_like(log_threshold, float(np.log(epsilon)))))
+    log_threshold = -xp.expand_dims(entropy(log_p), axis=-1) + 0.5 * float(np.log(epsilon))
+    log_threshold = xp.minimum(log_threshold, xp.full_like(log_threshold, float(np.log(epsilon))))
+    # In exact arithmetic the top token always stays; at epsilon = 1 rounding of H could cut a whole uniform row.
+    return _cut(log_w, log_p >= xp.minimum(log_threshold, xp.max(log_p, axis=-1, keepdims=True)))
 
 
 def _min_p(log_w: Array, rho: float) -> Array:

@@ -30,8 +30,11 @@ def logsumexp(log_w: Array, keepdims: bool = False) -> Array:
     """Return log sum_a exp(log_w[..., a]); a row of -inf alone gives -inf."""
     xp = array_namespace(log_w)
     top = xp.max(log_w, axis=-1, keepdims=True)
-    shift = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
-    total = xp.log(xp.sum(xp.exp(log_w - shift), axis=-1, keepdims=True)) + shift
+    some = xp.isfinite(top)
+    shift = xp.where(some, top, xp.zeros_like(top))
+    mass = xp.sum(xp.exp(log_w - shift), axis=-1, keepdims=True)
+    # log 0 is what we mean in an empty row, but NumPy warns of it.
+    total = xp.where(some, xp.log(xp.where(some, mass, xp.ones_like(mass))) + shift, top)
     return total if keepdims else xp.squeeze(total, axis=-1)
 
 
@@ -41,7 +44,11 @@ def normalised(log_w: Array) -> Array:
 
 
 def expectation(log_p: Array, values: Array) -> Array:
-    """Return sum_a p_a values_a over the last axis, where p_a = 0 contributes 0 whatever values_a is."""
+    """Return sum_a p_a values_a over the last axis, where p_a = 0 contributes 0 whatever values_a is.
+
+    p_a = 0 means log_p_a = -inf: a token whose mass only underflows still carries an infinite value to the sum.
+    """
     xp = array_namespace(log_p, values)
-    mass = xp.exp(log_p)
-    return xp.sum(xp.where(mass > 0, mass * values, xp.zeros_like(mass)), axis=-1)
+    within = xp.where(log_p == -float("inf"), xp.zeros_like(values), values)
+    finite = xp.where(xp.isinf(within), xp.zeros_like(within), within)
+    return xp.sum(xp.where(xp.isinf(within), within, xp.exp(log_p) * finite), axis=-1)

@@ -22,7 +22,7 @@ def gibbs(log_p: Array, u: Array) -> Array:
     [0.1429, 0.8571]
     """
     xp = array_namespace(validated(log_p), u)
-    log_w = xp.where(log_p == -float("inf"), log_p, log_p + u)
+    log_w = log_p + xp.where(log_p == -float("inf"), xp.zeros_like(u), u)
     return normalised(validated(log_w, "log p + u"))
 
 
@@ -45,7 +45,8 @@ def classifier_free_guidance(log_p: Array, log_p_without: Array, lam: float) -> 
     inside = log_p != -float("inf")
     if lam > 0 and xp.any(inside & (log_p_without == -float("inf"))):
         raise ValueError("the support of log_p is not inside that of log_p_without, so lambda > 0 has no maximiser.")
-    ratio = xp.where(inside, log_p - log_p_without, xp.zeros_like(log_p))
+    zero = xp.zeros_like(log_p)
+    ratio = xp.where(inside, log_p, zero) - xp.where(inside, log_p_without, zero)
     return gibbs(log_p, _scaled(lam, ratio))
 
 
@@ -92,4 +93,5 @@ def _scaled(lam: float, u: Array) -> Array:
     """lambda u with 0 u = 0 also where u is -inf."""
     if not np.isfinite(lam):
         raise ValueError(f"lambda must be a finite number, not {lam}.")
-    return u * lam if lam else array_namespace(u).zeros_like(u)
+    xp = array_namespace(u)
+    return u * lam if lam else xp.where(xp.isnan(u), u, xp.zeros_like(u))

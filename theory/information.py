@@ -43,8 +43,8 @@ def kl(log_pi: Array, log_p: Array) -> Array:
     xp = array_namespace(log_pi, log_p)
     validated(log_pi, "log_pi")
     validated(log_p)
-    ratio = xp.where(log_pi == -float("inf"), xp.zeros_like(log_pi), log_pi - log_p)
-    return expectation(log_pi, ratio)
+    outside, zero = log_pi == -float("inf"), xp.zeros_like(log_pi)
+    return expectation(log_pi, xp.where(outside, zero, log_pi) - xp.where(outside, zero, log_p))
 
 
 def renyi_entropy(log_p: Array, alpha: float) -> Array:
@@ -64,8 +64,10 @@ def renyi_entropy(log_p: Array, alpha: float) -> Array:
         return entropy(log_p)
     if alpha == math.inf:
         return -xp.max(log_p, axis=-1)
-    tilted = xp.where(log_p == -float("inf"), log_p, alpha * log_p) if alpha else xp.where(
-        log_p == -float("inf"), log_p, xp.zeros_like(log_p)
+    tilted = (
+        xp.where(log_p == -float("inf"), log_p, alpha * log_p)
+        if alpha
+        else xp.where(log_p == -float("inf"), log_p, xp.zeros_like(log_p))
     )
     return logsumexp(tilted) / (1 - alpha)
 

@@ -133,12 +133,15 @@ def _check(name: str, oracle: str, figures: Iterable[float], tolerance: float, u
     if values.size == 0:
         return Check(name, oracle, 0, float("nan"), tolerance, False)
     worst = float(values.max() if upper else values.min())  # NaN propagates, and compares false below
-    return Check(name, oracle, values.size, worst, tolerance, worst <= tolerance if upper else worst >= tolerance)
+    # bool and float: a NumPy scalar would not go into the JSON.
+    passed = bool(worst <= tolerance if upper else worst >= tolerance)
+    return Check(name, oracle, values.size, worst, float(tolerance), passed)
 
 
 def rejects(name: str, check: Check) -> Control:
     """The control that `check`, fed with a planted wrong version, fails."""
-    return Control(name, rejected=check.instances > 0 and not check.passed)
+    # NaN is a broken control, not a rejection (and so is no instance at all, whose worst is NaN).
+    return Control(name, rejected=not check.passed and not np.isnan(check.worst))
 
 
 def verify(claim: Claim, seed: int = 0) -> Entry:
@@ -149,9 +152,7 @@ def verify(claim: Claim, seed: int = 0) -> Entry:
     checks = tuple(item for item in items if isinstance(item, Check))
     controls = tuple(item for item in items if isinstance(item, Control))
     fields = {name: getattr(claim, name) for name in ("id", "paper", "where", "kind", "statement", "assumptions")}
-    return Entry(
-        **fields, verdict=claim.verdict, checks=checks, controls=controls, seconds=time.perf_counter() - start
-    )
+    return Entry(**fields, verdict=claim.verdict, checks=checks, controls=controls, seconds=time.perf_counter() - start)
 
 
 def settled(entry: Entry) -> Entry:

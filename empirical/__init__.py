@@ -1,0 +1,1 @@
+"""Real models: sampling, scoring, rewards, alignment, and the studies that use them."""

@@ -1,0 +1,129 @@
+"""From weighted strings to corpora to correlations, exactly: moments of the finite pool instead of a Markov chain.
+
+The pool's law: a scheme uniformly, a prompt uniformly, then one of the prompt's drawn strings with its weight. A
+corpus of N strings holds one scheme only. Notation: x = log p(y | prompt) under the prior, r = reward.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Strings of K schemes x P prompts x n samples: x, r and log_kept, each [K, P, n]."""
+
+    schemes: tuple[str, ...]
+    prompts: tuple[str, ...]
+    x: Floats
+    r: Floats
+    log_kept: Floats
+
+    def weights(self, law: str) -> Floats:
+        """Weights [K, P, n] that sum to 1 in each (scheme, prompt) cell.
+
+        "local": the law that drew the strings, 1 / n each. "global": self-normalised prod_t Z_t, per prompt, so that
+        no prompt is re-weighted by its normaliser. Raises ValueError on another name.
+        """
+        if law == "local":
+            return np.full(self.x.shape, 1 / self.x.shape[2])
+        if law == "global":
+            return np.exp(self.log_kept - logsumexp(self.log_kept, axis=2, keepdims=True))
+        raise ValueError(f"The law must be 'local' or 'global', not {law!r}.")
+
+
+def pool(rows: pd.DataFrame) -> Pool:
+    """Arrange corpus rows into a full K x P x n array; raises ValueError if a cell misses a sample."""
+    ordered = rows.sort_values(["scheme", "prompt_id", "sample_id"])
+    schemes, prompts = (tuple(sorted(rows[name].unique())) for name in ("scheme", "prompt_id"))
+    n, rest = divmod(len(rows), len(schemes) * len(prompts))
+    if rest or not (ordered.groupby(["scheme", "prompt_id"]).size() == n).all():
+        raise ValueError("Every (scheme, prompt) cell needs the same number of samples.")
+    arranged = {
+        name: ordered[name].to_numpy(float).reshape(len(schemes), len(prompts), n)
+        for name in ("log_prior", "reward", "log_kept")
+    }
+    return Pool(schemes, prompts, arranged["log_prior"], arranged["reward"], arranged["log_kept"])
+
+
+def cell_moments(pool: Pool, weights: Floats) -> Floats:
+    """E[x], E[r], E[x^2], E[r^2], E[x r] in each cell: [K, P, 5]."""
+    x, r = pool.x, pool.r
+    return np.stack([(weights * f).sum(axis=2) for f in (x, r, x * x, r * r, x * r)], axis=-1)
+
+
+def covariance_matrix(moments: Floats) -> Floats:
+    """Covariance of (x, r) from moments [..., 5]: [..., 2, 2]."""
+    mx, mr, xx, rr, xr = np.moveaxis(moments, -1, 0)
+    off = xr - mx * mr
+    return np.stack([np.stack([xx - mx * mx, off], -1), np.stack([off, rr - mr * mr], -1)], -2)
+
+
+def correlation(covariance: Floats) -> Floats:
+    """Pearson correlation from covariance matrices [..., 2, 2]; NaN where a variance is 0."""
+    scale = np.sqrt(covariance[..., 0, 0] * covariance[..., 1, 1])
+    return np.divide(covariance[..., 0, 1], scale, out=np.full_like(scale, np.nan), where=scale > 0)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The law of total covariance: total = within_prompt + between_prompts + between_schemes, each [..., 2, 2]."""
+
+    total: Floats
+    within_prompt: Floats
+    between_prompts: Floats
+    between_schemes: Floats
+
+    def corpus(self, size: int) -> Floats:
+        """Covariance of corpus means over all schemes: B + W / N (the pooling law)."""
+        return self.between_schemes + (self.within_prompt + self.between_prompts) / size
+
+
+def split(moments: Floats, prompt_counts: Floats, scheme_counts: Floats) -> Split:
+    """Split the covariance of (x, r) over prompts and schemes that count as often as stated.
+
+    moments: [K, P, 5]; prompt_counts [..., P] and scheme_counts [..., K] (bootstrap counts; ones for the sample).
+    """
+    over_prompts = prompt_counts / prompt_counts.sum(-1, keepdims=True)
+    over_schemes = scheme_counts / scheme_counts.sum(-1, keepdims=True)
+    by_scheme = np.einsum("...p,kpm->...km", over_prompts, moments)
+    overall = np.einsum("...k,...km->...m", over_schemes, by_scheme)
+    cells = np.einsum("...k,...p,kpij->...ij", over_schemes, over_prompts, covariance_matrix(moments))
+    schemes = np.einsum("...k,...kij->...ij", over_schemes, covariance_matrix(by_scheme))
+    total = covariance_matrix(overall)
+    return Split(total, cells, schemes - cells, total - schemes)
+
+
+def draw_corpora(
+    pool: Pool, weights: Floats, size: int, corpora: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Mean x and mean r of `corpora` corpora of `size` strings for each scheme: two arrays [K, corpora].
+
+    A corpus is a multinomial count over the scheme's pool, so the chain of Algorithm 1 is not needed.
+    """
+    law = (weights / weights.shape[1]).reshape(len(pool.schemes), -1)
+    values = np.stack([pool.x, pool.r], -1).reshape(len(pool.schemes), -1, 2)
+    means = np.stack(
+        [rng.multinomial(size, p / p.sum(), corpora) @ v / size for p, v in zip(law, values, strict=True)]
+    )
+    return means[..., 0], means[..., 1]
+
+
+def weighted_ranks(values: Floats, weights: Floats) -> Floats:
+    """Mid-ranks in (0, 1) under a weighted law: P(v < value) + P(v = value) / 2; ties share one rank."""
+    _, group = np.unique(values, return_inverse=True)
+    mass = np.bincount(group, weights) / weights.sum()
+    return (np.cumsum(mass) - mass / 2)[group]
+
+
+def weighted_spearman(x: Floats, r: Floats, weights: Floats) -> float:
+    """Spearman correlation of (x, r) under weights, all flat arrays: Pearson of the weighted mid-ranks."""
+    a, b = weighted_ranks(x, weights), weighted_ranks(r, weights)
+    w = weights / weights.sum()
+    moments = np.array([(w * f).sum() for f in (a, b, a * a, b * b, a * b)])
+    return float(correlation(covariance_matrix(moments)))

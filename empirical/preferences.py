@@ -1,0 +1,66 @@
+"""Human preferences: pairs of answers to one conversation, split by conversation so that no prompt leaks."""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from empirical.errors import InputError
+
+TURN = re.compile(r"\n\n(Human|Assistant):")
+SPLITS = {"train": (0, 70), "validation": (70, 85), "test": (85, 100)}
+
+
+class PreferenceError(InputError):
+    """The preference data cannot be found or read; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A conversation (alternating user and assistant turns, user last) and its preferred and other answer."""
+
+    turns: tuple[str, ...]
+    chosen: str
+    rejected: str
+
+    @property
+    def split(self) -> str:
+        """train, validation or test, decided by the first user turn alone."""
+        bucket = int(hashlib.blake2b(self.turns[0].encode(), digest_size=4).hexdigest(), 16) % 100
+        return next(name for name, (low, high) in SPLITS.items() if low <= bucket < high)
+
+
+def hh_pairs(folder: Path | None = None) -> list[Pair]:
+    """Anthropic's HH pairs from every *.jsonl.gz under `folder` or $HH_RLHF_DIR.
+
+    Dropped: pairs whose conversations differ, whose answers are equal, or that have an empty turn.
+    """
+    chosen = folder or (Path(os.environ["HH_RLHF_DIR"]) if "HH_RLHF_DIR" in os.environ else None)
+    files = sorted(chosen.rglob("*.jsonl.gz")) if chosen else []
+    if not files:
+        raise PreferenceError(
+            "No HH preference data was found; download Anthropic/hh-rlhf and pass its folder with --hh or HH_RLHF_DIR."
+        )
+    pairs = []
+    for file in files:
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                pairs.append(_pair(row["chosen"], row["rejected"]))
+    return [pair for pair in pairs if pair is not None]
+
+
+def _pair(chosen: str, rejected: str) -> Pair | None:
+    first, second = _turns(chosen), _turns(rejected)
+    if len(first) < 2 or len(first) % 2 or first[:-1] != second[:-1] or first[-1] == second[-1]:
+        return None
+    if not all(first) or not second[-1]:
+        return None
+    return Pair(tuple(first[:-1]), first[-1], second[-1])
+
+
+def _turns(dialogue: str) -> list[str]:
+    return [part.strip() for part in TURN.split(dialogue)[2::2]]

@@ -1,0 +1,48 @@
+"""Prompts: 200 of our own, embedded; or HH prompts from the user's copy."""
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+from empirical.errors import InputError
+from empirical.preferences import hh_pairs
+
+LONGEST = 256  # characters; the study's filter on HH prompts
+
+
+def own_prompts() -> list[str]:
+    """The embedded default: 200 short, varied, harmless single-turn prompts."""
+    return files("empirical").joinpath("prompts.txt").read_text(encoding="utf-8").splitlines()
+
+
+def study_prompts(count: int) -> list[str]:
+    """The first `count` prompts of the half that no alignment run has seen; raises InputError past its end."""
+    held_out = own_prompts()[:100]
+    if not 1 <= count <= len(held_out):
+        raise InputError(f"There are {len(held_out)} embedded study prompts, not {count}; pass a file with --prompts.")
+    return held_out[:count]
+
+
+def alignment_prompts() -> list[str]:
+    """The other half of the embedded prompts, on which the shipped adapter was trained."""
+    return own_prompts()[100:]
+
+
+def prompts_from(path: Path, count: int) -> list[str]:
+    """The first `count` prompts of a text file (one a line), or first user turns of a folder of HH dialogues."""
+    try:
+        if path.is_dir():
+            openings = [pair.turns[0].split("\n\n")[0] for pair in hh_pairs(path)]
+            found = [text for text in dict.fromkeys(openings) if len(text) < LONGEST]
+        else:
+            found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"Cannot read prompts from {path} ({problem}); pass a UTF-8 text file, one a line.") from problem
+    if len(found) < count:
+        raise InputError(f"{path} holds {len(found)} usable prompts but {count} were asked for; pass more or ask less.")
+    return found[:count]
+
+
+def prompt_id(prompt: str) -> str:
+    """A short stable name for a prompt, from its text alone."""
+    return hashlib.blake2b(prompt.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,1 @@
+"""Studies: each a plain sequence prompts -> rows -> weights -> corpora -> tables."""

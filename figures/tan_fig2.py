@@ -1,0 +1,108 @@
+"""Figure 2 of Tan et al. on a real triple: strings, scheme means, their correlations and where the covariance lies."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from figures import style
+
+PRIOR, REWARD = "mean log prior (nats)", "mean reward"
+LEVELS = {
+    "string_pearson": "strings, Pearson",
+    "string_spearman": "strings, Spearman",
+    "corpus_pearson": "corpora, Pearson",
+    "corpus_spearman": "corpora, Spearman",
+}
+PARTS = {
+    "within_prompt": "within prompts",
+    "between_prompts": "between prompts",
+    "between_schemes": "between schemes",
+    "total": "total",
+}
+MOST_STRINGS = 5_000
+
+
+@style.styled
+def draw(rows: pd.DataFrame, schemes: pd.DataFrame, tradeoff: pd.DataFrame, covariance: pd.DataFrame) -> Figure:
+    """Draw one triple's corpus rows, tan_schemes, tan_tradeoff and tan_covariance.
+
+    Raises ValueError if the tables hold more than one triple, or an adaptor that has no mark.
+    """
+    for table in (schemes, tradeoff, covariance):
+        if table["triple"].nunique() != 1:
+            raise ValueError("figure 2 shows one triple; select its rows first.")
+    figure = Figure(figsize=(style.DOUBLE, 5.2))
+    above, below = figure.subfigures(2, 1, height_ratios=(1.35, 1))
+    a, b = above.subplots(1, 2)
+    c, d = below.subplots(1, 2)
+    _strings(a, rows)
+    _schemes(b, schemes)
+    above.legend(handles=_legend(schemes), loc="outside lower center", ncols=7)
+    style.correlations(c, tradeoff, LEVELS)
+    c.set(title="c  Correlation of log prior and reward", xlabel="correlation")
+    c.legend(loc="lower right", borderaxespad=0)
+    _covariance(d, covariance)
+    return figure
+
+
+def _strings(axes: Axes, rows: pd.DataFrame) -> None:
+    # Evenly spaced rows: every scheme and prompt stays in the picture, and the picture is the same on every run.
+    shown = rows.iloc[:: -(-len(rows) // MOST_STRINGS) or 1]
+    for family, group in shown.groupby(shown["adaptor"].map(style.family), sort=False):
+        mark = style.MARKS[str(family)]
+        axes.scatter("log_prior", "reward", data=group, s=5, color=mark.colour, marker=mark.marker, alpha=0.25, lw=0)
+    axes.set(title="a  Strings", xlabel="log prior (nats)", ylabel="reward")
+
+
+def _schemes(axes: Axes, schemes: pd.DataFrame) -> None:
+    """One point a scheme; a line joins one adaptor's temperatures and the marks grow with them."""
+    for adaptor, group in schemes.groupby("adaptor", sort=False):
+        mark, path = style.mark(str(adaptor)), group.sort_values("temperature")
+        axes.plot("mean_log_prior", "mean_reward", data=path, color=mark.colour, linewidth=0.7, alpha=0.6)
+        axes.scatter(
+            "mean_log_prior",
+            "mean_reward",
+            data=path,
+            s=_area(path["temperature"]),
+            color=mark.colour,
+            marker=mark.marker,
+            edgecolors="white",
+            linewidths=0.4,
+            zorder=3,
+        )
+    axes.set(title="b  Scheme means", xlabel=PRIOR, ylabel=REWARD)
+
+
+def _area(temperature: Any) -> Any:
+    return 10 + 40 * temperature**2
+
+
+def _legend(schemes: pd.DataFrame) -> list[Line2D]:
+    families = [family for family in style.MARKS if family in set(schemes["adaptor"].map(style.family))]
+    marks = [style.MARKS[family] for family in families]
+    handles = [Line2D([], [], color=m.colour, marker=m.marker, markersize=5, lw=0, label=m.label) for m in marks]
+    for temperature in sorted({schemes["temperature"].min(), schemes["temperature"].max()}):
+        look = {"color": style.GREY, "marker": "o", "markersize": _area(temperature) ** 0.5, "lw": 0}
+        handles.append(Line2D([], [], label=f"T = {temperature:g}", **look))
+    return handles
+
+
+def _covariance(axes: Axes, covariance: pd.DataFrame) -> None:
+    values = covariance.iloc[0][list(PARTS)].astype(float)
+    heights = range(len(PARTS))[::-1]
+    colours = [style.INK if part == "total" else style.GREY for part in PARTS]
+    axes.barh(heights, values, color=colours, height=0.62)
+    axes.axvline(0, color=style.INK, linewidth=0.6)
+    reach = float(values.abs().max()) or 1.0
+    for height, value in zip(heights, values, strict=True):
+        side, shift = ("left", 0.03 * reach) if value >= 0 else ("right", -0.03 * reach)
+        axes.text(value + shift, height, f"{value:+.3g}".replace("-", "−"), va="center", ha=side)
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    axes.set(title="d  Covariance and its three parts", xlabel="covariance (nats × reward)")
+    axes.set(xlim=(low - 0.25 * reach if low else -0.03 * reach, high + 0.25 * reach if high else 0.03 * reach))
+    axes.set_yticks(heights, labels=list(PARTS.values()))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)

@@ -1,0 +1,152 @@
+"""Algorithm 1 on exact kernels: detailed balance, the stationary law, its weights and its rate."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.adaptors import temperature
+from theory.arrays import normalised
+from theory.claims.tan.worlds import ADAPTORS
+from theory.language_models import Adapted, adapted, random_tree
+from theory.ledger import Evidence, at_most, claim, rejects
+from theory.metropolis import convergence_bound, log_weights, step, transition_matrix
+
+Floats = NDArray[np.float64]
+KERNEL = 1e-13  # sums of at most a few hundred products of probabilities
+GRID = 1000
+BATCH = 40
+
+
+@claim(
+    "tan.alg1",
+    paper="tan",
+    where="Algorithm 1",
+    kind="algorithm",
+    statement="Independence Metropolis-Hastings with proposals from p_loc and acceptance min(1, w(y')/w(y)), "
+    "w(y) = Π_t Z_t(y_<t), is reversible with respect to p_glob and converges to it; after n steps "
+    "TV ≤ (1 - 1/w*)^n, w* = max p_glob/p_loc.",
+    verdict="holds-with-assumption",
+    assumptions="0 < Z < ∞; proposal and target share their support; proposals that never end are rejected; "
+    "one chain a prompt",
+)
+def independence_chain(rng: np.random.Generator) -> Evidence:
+    trees = [random_tree(n_symbols, depth, rng, batch=(BATCH,)) for n_symbols, depth in ((3, 1), (2, 2), (2, 3))]
+    runs = [adapted(tree, adaptor) for tree in trees for adaptor in ADAPTORS]
+    kernels = [transition_matrix(run.log_scores, run.local.log_prob) for run in runs]
+    chains = list(zip(runs, kernels, strict=True))
+    strings = "enumeration of all strings"
+    yield at_most(
+        "log p_glob - log p_loc = Σ log Z_t - log Z",
+        oracle=strings,
+        residuals=_flat(_weight_error(run) for run in runs),
+        tolerance=1e-12,  # a few sums of logarithms below 100
+    )
+    rows = _flat(np.abs(kernel.sum(-1) - 1) + np.maximum(-kernel, 0).max(-1) for kernel in kernels)
+    yield at_most("rows of the kernel are laws", oracle=strings, residuals=rows, tolerance=KERNEL)
+    balance = _flat(_imbalance(*chain) for chain in chains)
+    yield at_most("detailed balance", oracle=strings, residuals=balance, tolerance=KERNEL)
+    drift = _flat(_drift(*chain) for chain in chains)
+    yield at_most("p_glob K = p_glob", oracle=strings, residuals=drift, tolerance=KERNEL)
+    yield at_most(
+        "second eigenvalue = 1 - 1/w*",
+        oracle="eigenvalues of the symmetrised kernel",
+        residuals=_flat(_rate_error(*chain) for chain in chains),
+        tolerance=1e-12,  # eigenvalues of symmetric matrices in [0, 1] err by a few ulp times their side, 15
+    )
+    yield at_most(
+        "worst TV after 1 to 20 steps - (1 - 1/w*)^n",
+        oracle="powers of the kernel",
+        residuals=_flat(_lateness(*chain) for chain in chains),
+        tolerance=20 * KERNEL,
+    )
+    yield at_most(
+        "share of a grid of uniforms that the step accepts - min(1, w'/w)",
+        oracle=f"{GRID} midpoints",
+        residuals=[_step_error(*rng.normal(0, 2, 2)) for _ in range(1000)],
+        tolerance=0.5 / GRID + 1e-12,  # a threshold misplaces at most half a cell, and sums of 1000 terms round
+    )
+    yield at_most(
+        "one chain over several prompts weighs each by its Z",
+        oracle="enumeration of pairs of prompt and string",
+        residuals=_flat(np.abs(_prompt_marginal(run) - np.exp(normalised(run.log_z))) for run in runs),
+        tolerance=KERNEL,
+    )
+    planted: dict[str, Iterable[Floats]] = {
+        "every proposal accepted": (_drift(run, _always_accepting(run)) for run in runs),
+        "no proposal ratio": (_drift(run, _without_ratio(run)) for run in runs),
+        "target taken at T = 1": (
+            _drift(run, transition_matrix(tree.log_prob, run.local.log_prob))
+            for tree in trees
+            for run in (adapted(tree, temperature(0.5)), adapted(tree, temperature(1.5)))
+        ),
+        "one chain over all prompts": (np.abs(_prompt_marginal(run) - 1 / BATCH) for run in runs),
+    }
+    for name, residuals in planted.items():
+        yield rejects(name, at_most("", oracle="", residuals=_flat(residuals), tolerance=1e-3))
+
+
+def _flat(parts: Iterable[Floats]) -> Floats:
+    return np.concatenate([np.ravel(part) for part in parts])
+
+
+def _weight_error(run: Adapted) -> Floats:
+    support = run.log_scores > -np.inf
+    log_w = log_weights(run.log_global, run.local.log_prob)
+    return np.asarray(np.abs((log_w - (run.log_kept - run.log_z[..., None]))[support]))
+
+
+def _imbalance(run: Adapted, kernel: Floats) -> Floats:
+    flow = np.exp(run.log_global)[..., None] * kernel
+    return np.asarray(np.abs(flow - np.swapaxes(flow, -1, -2)).max(axis=(-2, -1)))
+
+
+def _drift(run: Adapted, kernel: Floats) -> Floats:
+    """By how much one step of the chain moves p_glob: max |p_glob K - p_glob|."""
+    law = np.exp(run.log_global)
+    return np.asarray(np.abs(np.einsum("...x,...xy->...y", law, kernel) - law).max(axis=-1))
+
+
+def _rate_error(run: Adapted, kernel: Floats) -> Floats:
+    support = run.log_scores > -np.inf
+    symmetric = np.sqrt(kernel * np.swapaxes(kernel, -1, -2)) * (support[..., :, None] & support[..., None, :])
+    log_w_star = log_weights(run.log_global, run.local.log_prob).max(axis=-1)
+    return np.asarray(np.abs(np.linalg.eigvalsh(symmetric)[..., -2] - (1 - np.exp(-log_w_star))))
+
+
+def _lateness(run: Adapted, kernel: Floats) -> Floats:
+    """TV from the worst start in the support, less the bound, at its largest over 20 steps."""
+    law, start = np.exp(run.log_global), run.log_scores > -np.inf
+    excess, power = [], kernel
+    for n in range(1, 21):
+        distance = 0.5 * np.abs(power - law[..., None, :]).sum(axis=-1)
+        worst = np.where(start, distance, 0).max(axis=-1)
+        excess.append(worst - convergence_bound(run.log_scores, run.local.log_prob, n))
+        power = power @ kernel
+    return np.asarray(np.max(excess, axis=0))
+
+
+def _step_error(log_w_state: float, log_w_proposal: float) -> float:
+    """Integrate the very step that sampling code runs over its uniform."""
+    grid = (np.arange(GRID) + 0.5) / GRID
+    accepted, _ = step(np.asarray(log_w_state), np.asarray(log_w_proposal), grid)
+    return abs(float(accepted.mean()) - min(1.0, float(np.exp(log_w_proposal - log_w_state))))
+
+
+def _prompt_marginal(run: Adapted) -> Floats:
+    """The prompts' stationary masses when one chain draws prompts uniformly and accepts by the weights alone."""
+    n_prompts, n_strings = run.log_scores.shape
+    log_proposal = run.local.log_prob.ravel() - np.log(n_prompts)
+    kernel_weights = log_weights(run.log_scores.ravel(), log_proposal)
+    stationary = np.exp(normalised(kernel_weights + np.where(kernel_weights > -np.inf, log_proposal, 0)))
+    return np.asarray(stationary.reshape(n_prompts, n_strings).sum(axis=-1))
+
+
+def _always_accepting(run: Adapted) -> Floats:
+    log_q = run.local.log_prob
+    return np.exp(np.broadcast_to(log_q[..., None, :], (*log_q.shape, log_q.shape[-1])))
+
+
+def _without_ratio(run: Adapted) -> Floats:
+    """Acceptance by the target's ratio alone, as if the proposal were symmetric."""
+    return transition_matrix(run.log_scores + run.local.log_prob, run.local.log_prob)

@@ -1,0 +1,86 @@
+"""Corpora of i.i.d. objects: drawn as counts, averaged, selected by typicality and spread evenly over bands."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from theory.arrays import validated
+from theory.information import entropy
+from toy.dirichlet import Floats, Triple
+
+Counts = npt.NDArray[np.int64]
+
+
+def replayed_counts(log_aligned: Floats, seeds: Iterable[int], size: int) -> Counts:
+    """Counts of `size` draws with NumPy's legacy `choice`, one corpus for each seed, bit for bit as published.
+
+    log_aligned: [V]. Returns [len(seeds), V]. The stream fixes every single draw, so nothing faster replays it.
+    """
+    probability = np.exp(validated(log_aligned))
+    objects = len(probability)
+
+    def corpus(seed: int) -> Counts:
+        draws = np.random.RandomState(seed).choice(objects, size=size, p=probability)
+        return np.bincount(draws, minlength=objects)
+
+    return np.stack([corpus(seed) for seed in seeds])
+
+
+def multinomial_counts(log_aligned: Floats, corpora: int, size: int, rng: np.random.Generator) -> Counts:
+    """Counts of `size` draws in each of `corpora` corpora: n ~ Multinomial(size, p_+), the law of drawing one by one.
+
+    log_aligned: [V]. Returns [corpora, V]; every row sums to `size`. Raises ValueError on a size or number below 1.
+
+    >>> multinomial_counts(np.log([0.5, 0.5]), 3, 10, np.random.default_rng(0)).sum(axis=-1).tolist()
+    [10, 10, 10]
+    """
+    if corpora < 1 or size < 1:
+        raise ValueError(f"corpora and size must be at least 1, not {corpora} and {size}.")
+    return rng.multinomial(size, np.exp(validated(log_aligned)), size=corpora)
+
+
+def corpus_means(triple: Triple, counts: Counts) -> pd.DataFrame:
+    """Averages over each corpus: mean log p, mean r and mean log p_+, and the log-probability of the ordered sample.
+
+    counts: [corpora, V]. Returns one row a corpus: mean_log_prior, mean_reward, mean_log_aligned, log_prob (nats);
+    in every corpus mean_log_prior + mean_reward = mean_log_aligned, whatever was drawn.
+    """
+    size = counts.sum(axis=-1)
+    # einsum keeps the sum's order, hence its bits, independent of the number of corpora and of BLAS.
+    log_prob = np.einsum("cv,v->c", counts, triple.log_aligned)
+    return pd.DataFrame(
+        {
+            "mean_log_prior": np.einsum("cv,v->c", counts, triple.log_prior) / size,
+            "mean_reward": np.einsum("cv,v->c", counts, triple.reward) / size,
+            "mean_log_aligned": log_prob / size,
+            "log_prob": log_prob,
+        }
+    )
+
+
+def is_typical(corpora: pd.DataFrame, log_aligned: Floats, epsilon: float) -> pd.Series:
+    """Mark the corpora of the typical set: |-(1/N) log p_+(corpus) - H(p_+)| < epsilon.
+
+    Raises ValueError unless epsilon > 0. Source: Tan et al., section 5.1.
+    """
+    if not epsilon > 0:
+        raise ValueError(f"epsilon must be a positive number of nats, not {epsilon}.")
+    return (-corpora["mean_log_aligned"] - float(entropy(log_aligned))).abs() < epsilon
+
+
+def banded(
+    corpora: pd.DataFrame, random_state: int | np.random.Generator, bands: int = 10, per_band: int = 100
+) -> pd.DataFrame:
+    """Resample corpora evenly over equal-width bands of mean log p: `per_band` draws with replacement from each.
+
+    The bands span the corpora's own range; an empty band gives nothing. An integer `random_state` seeds the legacy
+    stream. This is what the released code does under the name of causal bootstrapping. Raises ValueError if there is
+    no corpus, or no spread to cut into bands.
+    """
+    level = corpora["mean_log_prior"]
+    if level.nunique() < 2:
+        raise ValueError("bands need at least two corpora with different mean log-probabilities under the prior.")
+    band = pd.cut(level, bins=bands)
+    return corpora.groupby(band, observed=True).sample(n=per_band, replace=True, random_state=random_state)
