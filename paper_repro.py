@@ -1,1 +1,183 @@
-"""placeholder"""
+"""One entry point: run, resume, verify and report. `python paper_repro.py` runs everything at preset `default`."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import theory.claims  # noqa: F401 (fills the ledger)
+import toy.claims  # noqa: F401
+from empirical import presets
+from empirical.errors import InputError
+from empirical.precision import use_fast_float32
+from empirical.prompts import prompt_id, prompts_from, study_prompts
+from empirical.results import Results
+from empirical.rows import Shards
+from empirical.schemes import study_schemes
+from empirical.studies import tradeoff, verdict
+from figures import redraw
+from figures.report import build
+from theory.ledger import REGISTRY, Entry, settled, verify
+from toy import simpson
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
+console = Console()
+STUDY = "tan.fig2"
+GROUPS = {"theory": "every claim that theory decides", "toy": "exact worlds", "empirical": "real models"}
+IDS = [*REGISTRY, STUDY]
+
+PresetName = Annotated[str, typer.Option(help="smoke, default or paper.")]
+Out = Annotated[Path, typer.Option(help="Results go to OUT/<preset>/.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+HERE = Path("results")
+
+
+@app.callback(invoke_without_command=True)
+def everything(
+    context: typer.Context, preset: PresetName = "default", out: Out = HERE, seed: Seed = 0, device: Device = "cpu"
+) -> None:
+    """Run every target and write the report."""
+    if context.invoked_subcommand is None:
+        execute(IDS, preset, out, seed, device)
+
+
+@app.command()
+def run(
+    targets: list[str], preset: PresetName = "default", out: Out = HERE, seed: Seed = 0, device: Device = "cpu"
+) -> None:
+    """Run some targets: a claim, a paper or a group, as `list` shows them; `figures` redraws from tables."""
+    chosen = [] if targets == ["figures"] else selected(targets)
+    execute(chosen, preset, out, seed, device)
+
+
+@app.command()
+def verify_(preset: PresetName = "default", out: Out = HERE, seed: Seed = 0) -> None:
+    """Check every claim of theory and toy; no model is needed."""
+    execute(list(REGISTRY), preset, out, seed, "cpu")
+
+
+@app.command(name="list")
+def list_() -> None:
+    """Show the targets."""
+    table = Table("target", "where", "verdict", "statement")
+    for name, what in {**GROUPS, "figures": "redraw from tables"}.items():
+        table.add_row(name, "", "", what)
+    for claim in sorted(REGISTRY.values(), key=lambda claim: claim.id):
+        table.add_row(claim.id, claim.where, claim.verdict, claim.statement)
+    table.add_row(STUDY, "section 6.2, figure 2", "by its rule", verdict.RULE)
+    console.print(table)
+
+
+@app.command()
+def report(preset: PresetName = "default", out: Out = HERE) -> None:
+    """Redraw the figures and the report from the tables at hand."""
+    execute([], preset, out, 0, "cpu")
+
+
+@app.command(name="tradeoff")
+def own_models(
+    prior: Annotated[str, typer.Option(help="Directory or hub id of the prior.")],
+    aligned: Annotated[str, typer.Option(help="Directory or hub id of the aligned model, or a PEFT adapter's folder.")],
+    reward: Annotated[str, typer.Option(help="secret, a preference head's folder, or a sequence classifier.")],
+    prompts: Annotated[Path | None, typer.Option(help="Text file, one a line, or a folder of HH dialogues.")] = None,
+    preset: PresetName = "default",
+    out: Out = HERE,
+    seed: Seed = 0,
+    device: Device = "cpu",
+) -> None:
+    """Run the trade-off study on your own (prior, aligned, reward) models."""
+    results, size = Results.open(out, f"tradeoff-{preset}"), _preset(preset)
+    triple = presets.users_triple(prior, aligned, reward, presets.check_device(device))
+    texts = prompts_from(prompts, size.prompts) if prompts else study_prompts(size.prompts)
+    finish(results, [study(results, triple, texts, size, seed, real=True)], time.perf_counter(), seed)
+
+
+def execute(ids: Sequence[str], preset: str, out: Path, seed: int, device: str) -> None:
+    """Verify the chosen claims, run the chosen experiments, then draw and report."""
+    start, size = time.perf_counter(), _preset(preset)
+    results = Results.open(out, preset)
+    presets.check_device(device)
+    claims = [REGISTRY[name] for name in ids if name in REGISTRY]
+    entries = [verify(claim, seed) for claim in track(claims, "checking claims", console=console, transient=True)]
+    if "tan.fig1" in ids:
+        results.write_tables(simpson.run(seed))
+    if STUDY in ids:
+        triple = presets.default_triple(size, results.folder / "scratch", device)
+        entries.append(study(results, triple, study_prompts(size.prompts), size, seed, size.real))
+    finish(results, entries, start, seed)
+
+
+def study(
+    results: Results, triple: tradeoff.Triple, prompts: Sequence[str], size: presets.Preset, seed: int, real: bool
+) -> Entry:
+    """The trade-off study of one triple: rows, tables, examples, and the ledger's entry."""
+    precision, schemes, settings = use_fast_float32(), study_schemes(), size.settings(seed)
+    shards = Shards(results.samples, triple.name, tradeoff.fingerprint(triple, schemes, settings))
+    rows = tradeoff.collect(triple, prompts, schemes, settings, shards)
+    tables = tradeoff.tables(triple.name, rows, schemes, settings)
+    results.write_tables({**tables, "tan_samples": tradeoff.examples(triple, prompts, rows)})
+    models = {
+        role: {"name": m.name, "sha256": m.sha256} for role, m in (("prior", triple.prior), ("aligned", triple.aligned))
+    }
+    results.note(
+        models={**models, "reward": triple.reward.describe()}, float32=precision, fingerprint=shards.fingerprint
+    )
+    return verdict.entry(triple, {prompt_id(text): text for text in prompts}, rows, tables, settings, real)
+
+
+def finish(results: Results, entries: list[Entry], start: float, seed: int) -> None:
+    """Write the ledger, the figures and the report; print the verdicts; exit 1 if one is contradicted."""
+    results.write_ledger(entries)
+    results.note(seed=seed, command=" ".join(["python", *sys.argv]), seconds=round(time.perf_counter() - start, 1))
+    redraw(results.folder)
+    page = build(results.folder)
+    table = Table("claim", "verdict", "checks", "controls rejected", "seconds")
+    for entry in sorted(map(settled, entries), key=lambda entry: entry.id):
+        passed = f"{sum(check.passed for check in entry.checks)}/{len(entry.checks)}"
+        rejected = f"{sum(control.rejected for control in entry.controls)}/{len(entry.controls)}"
+        table.add_row(entry.id, entry.verdict, passed, rejected, f"{entry.seconds:.1f}")
+    console.print(table)
+    faults = [f"{entry.id}: {fault}" for entry in entries for fault in entry.faults()]
+    for fault in faults:
+        console.print(f"contradicted  {fault}", style="red")
+    console.print(f"report: {page}", soft_wrap=True)
+    if faults:
+        raise typer.Exit(1)
+
+
+def selected(targets: Sequence[str]) -> list[str]:
+    """The claim ids that the targets name; raises InputError on an unknown one."""
+    rooms = {name: claim.evidence.__module__.split(".")[0] for name, claim in REGISTRY.items()} | {STUDY: "empirical"}
+    chosen: dict[str, None] = {}
+    for target in targets:
+        found = [name for name in IDS if target in (name, rooms[name]) or name.startswith(f"{target}.")]
+        if not found:
+            raise InputError(f"There is no target {target!r}; `python paper_repro.py list` shows them all.")
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
+
+
+def _preset(name: str) -> presets.Preset:
+    if name not in presets.PRESETS:
+        raise InputError(f"There is no preset {name!r}; choose {', '.join(presets.PRESETS)}.")
+    return presets.PRESETS[name]
+
+
+def main() -> None:
+    """Run the command line; an error that a person can mend is one sentence and exit code 2."""
+    try:
+        app()
+    except (InputError, ValueError) as problem:
+        Console(stderr=True).print(str(problem), soft_wrap=True, highlight=False)
+        raise SystemExit(2) from problem
+
+
+if __name__ == "__main__":
+    main()

@@ -108,9 +108,7 @@ def draw_corpora(
     """
     law = (weights / weights.shape[1]).reshape(len(pool.schemes), -1)
     values = np.stack([pool.x, pool.r], -1).reshape(len(pool.schemes), -1, 2)
-    means = np.stack(
-        [rng.multinomial(size, p / p.sum(), corpora) @ v / size for p, v in zip(law, values, strict=True)]
-    )
+    means = np.stack([rng.multinomial(size, p / p.sum(), corpora) @ v / size for p, v in zip(law, values, strict=True)])
     return means[..., 0], means[..., 1]
 
 

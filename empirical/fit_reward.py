@@ -9,10 +9,11 @@ import numpy as np
 import torch
 import typer
 
+from empirical.bradley_terry import fit_bradley_terry
 from empirical.models import LanguageModel, default_prior
 from empirical.precision import use_fast_float32
 from empirical.preferences import Pair, hh_pairs
-from empirical.rewards import PreferenceHead, fit_bradley_terry
+from empirical.rewards import PreferenceHead
 from empirical.scoring import score
 
 LAYER = 20  # two thirds of the depth, where a linear probe of preference does best; fixed before the test split is read

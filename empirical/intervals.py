@@ -32,7 +32,9 @@ class Interval:
     high: float = float("nan")
 
 
-def cluster_intervals(strings: Pool, weights: Floats, means: tuple[Floats, Floats], counts: Counts) -> dict[str, Interval]:
+def cluster_intervals(
+    strings: Pool, weights: Floats, means: tuple[Floats, Floats], counts: Counts
+) -> dict[str, Interval]:
     """Correlations at string and corpus level with two-way bootstrap intervals.
 
     A resample draws prompts with replacement and, independently, schemes with replacement. The string level pools all
@@ -78,7 +80,9 @@ def _interval(value: float | Floats, resampled: Floats | list[float]) -> Interva
 def _cloud_spearman(moments: Floats, prompts: Floats, schemes: Floats, noise: Floats, size: int) -> float:
     """Spearman over normal clouds N(m_k, Sigma_k / N) around the scheme means of one resample."""
     by_scheme = np.einsum("p,kpm->km", prompts / prompts.sum(), moments)
-    spread = np.linalg.cholesky(covariance_matrix(by_scheme) / size + 1e-12 * np.eye(2))  # jitter: a cell may be constant
+    spread = np.linalg.cholesky(
+        covariance_matrix(by_scheme) / size + 1e-12 * np.eye(2)
+    )  # jitter: a cell may be constant
     cloud = by_scheme[:, None, :2] + np.einsum("kij,kcj->kci", spread, noise)
     weights = np.repeat(schemes, noise.shape[1])
     return weighted_spearman(cloud[..., 0].ravel(), cloud[..., 1].ravel(), weights)
@@ -88,7 +92,11 @@ def slope(strings: Pool, weights: Floats) -> Interval:
     """Reward per nat of log-prior over all strings: weighted least squares, errors clustered by prompt and scheme."""
     k, p, n = strings.x.shape
     groups = np.stack(
-        [np.broadcast_to(np.arange(k)[:, None, None], (k, p, n)), np.broadcast_to(np.arange(p)[None, :, None], (k, p, n))], -1
+        [
+            np.broadcast_to(np.arange(k)[:, None, None], (k, p, n)),
+            np.broadcast_to(np.arange(p)[None, :, None], (k, p, n)),
+        ],
+        -1,
     )
     fit = sm.WLS(strings.r.ravel(), sm.add_constant(strings.x.ravel()), weights=weights.ravel()).fit(
         cov_type="cluster", cov_kwds={"groups": groups.reshape(-1, 2)}

@@ -118,7 +118,8 @@ def with_adapter(prior: LanguageModel, folder: Path, name: str) -> LanguageModel
         merged = PeftModel.from_pretrained(copy.deepcopy(prior.network), str(folder)).merge_and_unload()
     except Exception as problem:  # PEFT and safetensors share no base class
         raise ModelError(
-            f"Cannot put the adapter {folder} on {prior.name} ({first_line(problem)}); it must be a PEFT folder made for that model."
+            f"Cannot put the adapter {folder} on {prior.name} ({first_line(problem)}); it must be a PEFT folder made "
+            "for that model."
         ) from problem
     digest = sha256(folder / "adapter_model.safetensors")
     return LanguageModel(name, merged.eval().requires_grad_(False), prior.tokenizer, f"{prior.sha256}+{digest}")

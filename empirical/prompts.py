@@ -37,7 +37,9 @@ def prompts_from(path: Path, count: int) -> list[str]:
         else:
             found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"Cannot read prompts from {path} ({problem}); pass a UTF-8 text file, one a line.") from problem
+        raise InputError(
+            f"Cannot read prompts from {path} ({problem}); pass a UTF-8 text file, one a line."
+        ) from problem
     if len(found) < count:
         raise InputError(f"{path} holds {len(found)} usable prompts but {count} were asked for; pass more or ask less.")
     return found[:count]

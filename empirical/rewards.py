@@ -1,17 +1,22 @@
-"""Rewards: a Bradley-Terry head on a frozen model's features, fitted to human preferences."""
+"""Rewards of an answer: a preference head on the prior's features, the secret reward of Eq. 4, or a classifier."""
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from scipy.optimize import minimize
-from scipy.special import expit
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from empirical.errors import InputError, first_line
+from empirical.models import LanguageModel
+
+Floats = NDArray[np.float64]
 
 
 class RewardError(InputError):
@@ -19,10 +24,36 @@ class RewardError(InputError):
 
 
 @dataclass(frozen=True)
+class Scored:
+    """A prompt's answers with all that a reward may read: features [n, hidden], log-probabilities [n] in nats."""
+
+    prompt: str
+    token_ids: Sequence[Sequence[int]]
+    features: torch.Tensor | None
+    log_prior: Floats
+    log_aligned: Floats
+
+
+class Reward(Protocol):
+    """A reward reads the prior's features of one block (`layer`), or none."""
+
+    @property
+    def layer(self) -> int | None: ...
+
+    def score(self, scored: Scored) -> Floats:
+        """The reward of each answer, [n]."""
+        ...
+
+    def describe(self) -> str:
+        """A name that changes when the reward does."""
+        ...
+
+
+@dataclass(frozen=True)
 class PreferenceHead:
     """r(x, y) = w . (h - m): h is the mean output of block `layer` over the answer's words, in nats of preference.
 
-    P(y1 preferred to y2) = sigmoid(r(y1) - r(y2)); the offset m only fixes where zero lies.
+    P(y1 preferred to y2) = sigmoid(r(y1) - r(y2)) (Bradley and Terry 1952); the offset m only fixes where zero lies.
     """
 
     weight: torch.Tensor
@@ -37,7 +68,16 @@ class PreferenceHead:
                 f"The reward head reads {self.weight.shape[0]} features but the model has {features.shape[-1]}; "
                 "use the head with the model it was trained on."
             )
-        return (features.double() - self.mean.double()) @ self.weight.double()
+        return (features.double().cpu() - self.mean.double()) @ self.weight.double()
+
+    def score(self, scored: Scored) -> Floats:
+        """The head's score of each answer."""
+        assert scored.features is not None, "the study asks for the features of `layer`"
+        return self(scored.features).numpy()
+
+    def describe(self) -> str:
+        """The head's weights, hashed."""
+        return f"head:{self.layer}:{hashlib.sha256(self.weight.float().numpy().tobytes()).hexdigest()[:16]}"
 
     def save(self, folder: Path) -> None:
         """Write head.safetensors and head.json."""
@@ -45,6 +85,64 @@ class PreferenceHead:
         save_file({"weight": self.weight.float(), "mean": self.mean.float()}, folder / "head.safetensors")
         described = {"kind": "bradley-terry-head", "layer": self.layer, "model_sha256": self.model_sha256}
         (folder / "head.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class SecretReward:
+    """r = beta (log p_plus - log p), the reward an aligned model is optimal for (Tan et al., equation 4).
+
+    Equation 4's constant beta log Z(x) is left out: it moves no correlation within a prompt.
+    """
+
+    beta: float = 1.0
+    layer: None = None
+
+    def score(self, scored: Scored) -> Floats:
+        """beta times the log-ratio of aligned and prior, in that order: the other order flips every correlation."""
+        return self.beta * (scored.log_aligned - scored.log_prior)
+
+    def describe(self) -> str:
+        """The reward's name with its beta."""
+        return f"secret:{self.beta:g}"
+
+
+@dataclass(frozen=True)
+class ClassifierReward:
+    """The first logit of a sequence classifier that reads the conversation as text, one answer at a time."""
+
+    name: str
+    network: Any
+    tokenizer: Any
+    answers: Any  # the tokenizer that turns drawn ids back into text
+    layer: None = None
+
+    @torch.inference_mode()
+    def score(self, scored: Scored) -> Floats:
+        """Unbatched, so that no padding can move the token that the classifier pools."""
+        texts = [self.answers.decode(ids, skip_special_tokens=True) for ids in scored.token_ids]
+        inputs = (self.tokenizer(f"Human: {scored.prompt} Assistant:{text}", return_tensors="pt") for text in texts)
+        return np.array([float(self.network(**one.to(self.network.device)).logits[0, 0]) for one in inputs])
+
+    def describe(self) -> str:
+        """Where the classifier came from."""
+        return f"classifier:{self.name}"
+
+
+def load_reward(where: str, prior: LanguageModel) -> Reward:
+    """`secret`, a folder with a preference head, or a sequence classifier's directory or hub id."""
+    if where == "secret":
+        return SecretReward()
+    if (Path(where) / "head.json").is_file():
+        return load_head(Path(where))
+    try:
+        network = AutoModelForSequenceClassification.from_pretrained(where, trust_remote_code=False).eval()
+        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
+    except Exception as problem:  # transformers raises anything from OSError to a bare safetensors error here
+        raise RewardError(
+            f"Cannot read a reward from {where} ({first_line(problem)}); pass 'secret', a folder with head.json, or a "
+            "sequence classifier."
+        ) from problem
+    return ClassifierReward(where, network.to(prior.device), tokenizer, prior.tokenizer)
 
 
 def load_head(folder: Path) -> PreferenceHead:
@@ -57,43 +155,3 @@ def load_head(folder: Path) -> PreferenceHead:
         raise RewardError(
             f"Cannot read a reward head from {folder} ({first_line(problem)}); it needs head.safetensors and head.json."
         ) from problem
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Weights of a Bradley-Terry fit, its ridge, and the share of pairs ranked rightly in each split."""
-
-    weight: NDArray[np.float64]
-    ridge: float
-    accuracy: dict[str, float]
-    pairs: dict[str, int]
-
-    def summary(self) -> dict[str, object]:
-        """Everything but the weights, for a log."""
-        return {key: value for key, value in asdict(self).items() if key != "weight"}
-
-
-RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-
-
-def fit_bradley_terry(differences: dict[str, NDArray[np.float64]]) -> Fit:
-    """Fit w in P(chosen) = sigmoid(w . d) on d = h(chosen) - h(rejected), [pairs, hidden] for each split.
-
-    minimise mean log(1 + e^(-w.d)) + (ridge / 2) |scale w|^2; the ridge is the one with the lowest validation loss.
-    """
-    scale = differences["train"].std(axis=0) + 1e-12
-    scaled = {split: d / scale for split, d in differences.items()}
-    fits = {ridge: _fit(scaled["train"], ridge) for ridge in RIDGES}
-    best = min(fits, key=lambda ridge: float(np.logaddexp(0, -scaled["validation"] @ fits[ridge]).mean()))
-    weight = fits[best]
-    accuracy = {split: float((d @ weight > 0).mean()) for split, d in scaled.items()}
-    return Fit(weight / scale, best, accuracy, {split: len(d) for split, d in scaled.items()})
-
-
-def _fit(d: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
-    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        margin = d @ w
-        value = np.logaddexp(0, -margin).mean() + 0.5 * ridge * w @ w
-        return float(value), -d.T @ expit(-margin) / len(d) + ridge * w
-
-    return minimize(loss, np.zeros(d.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 2000}).x

@@ -160,12 +160,22 @@ def settled(entry: Entry) -> Entry:
     return replace(entry, verdict="inconclusive") if entry.faults() else entry
 
 
-def write(entries: Iterable[Entry], path: Path) -> None:
-    """Write the ledger as JSON, atomically; numbers that JSON lacks (inf, NaN) become null."""
-    rows = [_finite(asdict(settled(entry))) for entry in entries]
+def write(entries: Iterable[Entry], path: Path, keep_others: bool = False) -> None:
+    """Write the ledger as JSON, sorted by id, atomically; numbers that JSON lacks (inf, NaN) become null.
+
+    keep_others: entries of an existing ledger at `path` stay unless one of the same id takes their place.
+    """
+    rows = {row["id"]: row for row in read(path)} if keep_others and path.is_file() else {}
+    rows |= {entry.id: _finite(asdict(settled(entry))) for entry in entries}
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(rows, indent=1, allow_nan=False), encoding="utf-8")
+    temporary.write_text(json.dumps([rows[id] for id in sorted(rows)], indent=1, allow_nan=False), encoding="utf-8")
     os.replace(temporary, path)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a written ledger."""
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return rows
 
 
 def _finite(value: Any) -> Any:

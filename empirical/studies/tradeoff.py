@@ -102,35 +102,34 @@ def collect(
     parts = []
     with Progress(transient=True) as progress:
         for prompt in progress.track(prompts, description=f"{triple.name}: prompts"):
-            rows = shards.read(prompt_id(prompt))
-            if rows is None:
-                rows = rows_of(triple, prompt, schemes, settings)
-                shards.write(prompt_id(prompt), rows)
+            if (rows := shards.read(prompt_id(prompt))) is None:
+                shards.write(prompt_id(prompt), rows_of(triple, prompt, schemes, settings))
+                rows = shards.read(prompt_id(prompt))
             parts.append(rows)
     return pd.concat(parts, ignore_index=True)
 
 
-def tables(name: str, rows: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings) -> dict[str, pd.DataFrame]:
+def tables(
+    name: str, rows: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings, per_scheme: bool = True
+) -> dict[str, pd.DataFrame]:
     """Weights -> corpora -> correlations: every number of the study's figure and report."""
     strings = pool(rows)
     rng = np.random.default_rng(settings.seed)
-    quantities, covariances = [], []
+    quantities, covariances, found = [], [], {}
     for law in LAWS:
         weights = strings.weights(law)
         means = draw_corpora(strings, weights, settings.corpus_size, settings.corpora, rng)
-        found = cluster_intervals(strings, weights, means, settings)
-        found |= {"slope_reward_on_log_prior": slope(strings, weights)}
-        quantities += [_quantity(name, law, key, interval) for key, interval in found.items()]
-        parts = asdict(split(cell_moments(strings, weights), np.ones(len(strings.prompts)), np.ones(len(strings.schemes))))
+        measured = cluster_intervals(strings, weights, means, settings)
+        measured |= {"slope_reward_on_log_prior": slope(strings, weights)}
+        quantities += [_quantity(name, law, key, value) for key, value in measured.items()]
+        parts = asdict(
+            split(cell_moments(strings, weights), np.ones(len(strings.prompts)), np.ones(len(strings.schemes)))
+        )
         covariances.append({"triple": name, "law": law, **{key: part[0, 1] for key, part in parts.items()}})
-        if law == "global":
-            per_scheme = _scheme_table(name, strings, weights, means, schemes, rows)
+        if per_scheme and law == "global":
+            found["tan_schemes"] = scheme_table(name, strings, weights, means, schemes, rows)
     quantities += [_quantity(name, "ancestral", key, value) for key, value in aligned_figures(rows).items()]
-    return {
-        "tan_tradeoff": pd.DataFrame(quantities),
-        "tan_covariance": pd.DataFrame(covariances),
-        "tan_schemes": per_scheme,
-    }
+    return found | {"tan_tradeoff": pd.DataFrame(quantities), "tan_covariance": pd.DataFrame(covariances)}
 
 
 def _quantity(name: str, law: str, key: str, interval: Interval) -> dict[str, Any]:
@@ -152,7 +151,7 @@ def aligned_figures(rows: pd.DataFrame) -> dict[str, Interval]:
     return {"kl_aligned_prior": kl, "tau_secret_reward": Interval(var.log_aligned / (var.log_prior + var.secret))}
 
 
-def _scheme_table(
+def scheme_table(
     name: str,
     strings: Pool,
     weights: np.ndarray,
@@ -160,6 +159,7 @@ def _scheme_table(
     schemes: Sequence[Scheme],
     rows: pd.DataFrame,
 ) -> pd.DataFrame:
+    """One row a scheme: means and correlations under the global law (`_local`: under the law that drew the rows)."""
     known = {scheme.name: scheme for scheme in schemes}
     finished = rows.groupby("scheme").finished.mean()
     table = []
@@ -178,8 +178,8 @@ def _scheme_table(
                 "mean_reward": pooled[1],
                 "mean_log_prior_local": plain[0],
                 "mean_reward_local": plain[1],
-                "string_pearson": correlation(covariance_matrix(plain)),
-                "string_pearson_weighted": correlation(covariance_matrix(pooled)),
+                "string_pearson": float(correlation(covariance_matrix(plain))),
+                "string_pearson_weighted": float(correlation(covariance_matrix(pooled))),
                 "string_spearman_weighted": weighted_spearman(*flat),
                 "corpus_pearson": np.corrcoef(means[0][k], means[1][k])[0, 1],
                 "ess": (1 / (weights[k] ** 2).sum(axis=1)).sum(),
@@ -187,3 +187,13 @@ def _scheme_table(
             }
         )
     return pd.DataFrame(table)
+
+
+def examples(triple: Triple, prompts: Sequence[str], rows: pd.DataFrame, count: int = 2) -> pd.DataFrame:
+    """The first answer of every scheme to the first `count` prompts, as text that a person can read."""
+    texts = {prompt_id(prompt): prompt for prompt in prompts[:count]}
+    chosen = rows[rows.prompt_id.isin(texts) & (rows.sample_id == 0)].copy()
+    decode = triple.prior.tokenizer.decode
+    chosen["prompt"] = chosen.prompt_id.map(texts)
+    chosen["text"] = [decode(list(map(int, ids)), skip_special_tokens=True) for ids in chosen.token_ids]
+    return chosen[["prompt", "scheme", "text", "finished", "log_prior", "reward"]]

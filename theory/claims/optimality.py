@@ -16,7 +16,7 @@ EXPONENTS = (0.1, 0.5, 1.0, 3.0, 5.0)
 
 MILD = (0.1, 0.5, 1.0, 2.0)
 FLOOR = 0.15
-"""Strengths and smallest base probability for the solvers: with these no token of four falls below 1e-4 at the optimum."""
+"""Strengths and smallest base probability for the solvers, which lose digits on tokens rarer than about 1e-4."""
 
 # |u| stays below 300 nats here, so sums of a few such terms in double precision are good to about 1e-13.
 ROUNDING = 1e-12

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import theory.claims  # noqa: F401 (fills the registry)
-from theory.claims.cd import tokenwise
+from theory.claims.cd import best_of_k, sequences, tokenwise
 from theory.claims.cd.two_steps import two_steps
 from theory.guidance import gibbs
 from theory.ledger import REGISTRY, verify
@@ -27,6 +27,22 @@ def test_a_broken_rule_contradicts_theorem_2_1(monkeypatch, broken):
     assert any(fault.startswith("check failed") for fault in verify(REGISTRY["cd.thm2.1"]).faults())
 
 
+@pytest.mark.parametrize("id", ["cd.tradeoff", "cd.seq_vs_tok", "cd.chain", "cd.softvalue"])
+def test_a_broken_rule_contradicts_the_claims_on_sequences(monkeypatch, id):
+    monkeypatch.setattr(sequences, "controlled", lambda p, v, lam: gibbs(p, 1.1 * lam * v))
+    assert any(fault.startswith("check failed") for fault in verify(REGISTRY[id]).faults())
+
+
+@pytest.mark.parametrize(("scale", "shortfall"), [(1.0, 0.0233), (3.0, 0.5562), (5.0, 1.4737)])
+def test_the_coin_world_costs_the_tokenwise_rule_what_the_audit_says(scale, shortfall):
+    world, one = sequences.coin(scale), np.ones(1)
+    best, tok = sequences.optimum(world, one), sequences.strings(*sequences.tokenwise(world, one))
+    found = sequences.score(best, world, one) - sequences.score(tok, world, one)
+    assert found[0] == pytest.approx(shortfall, abs=5e-5)
+    tilted = np.exp([0.0, 0.0, scale, -scale]) / [2.0, 2.0, 2 * np.cosh(scale), 2 * np.cosh(scale)]
+    np.testing.assert_allclose(np.exp(tok[0]), 0.5 * tilted, rtol=1e-12)
+
+
 def test_the_erratum_is_withdrawn_for_an_objective_without_the_baseline(monkeypatch):
     """Had equation 2 no -V* in its advantage, the printed equation 12 would be right."""
     original = tokenwise.printed
@@ -45,3 +61,10 @@ def test_values_are_expected_rewards_over_all_strings():
         total = sum(first[a] * second[a, b] * reward[a, b] for a, b in itertools.product(range(3), repeat=2))
         assert world.value[row] == pytest.approx(total, abs=1e-14)
         assert world.values[row][1] == pytest.approx(second[1] @ reward[1], abs=1e-14)
+
+
+@pytest.mark.parametrize("id", ["cd.bok_pmf", "cd.bok_kl", "cd.winrate", "cd.block_kl"])
+def test_one_draw_more_contradicts_the_claims_on_best_of_k(monkeypatch, id):
+    original = best_of_k.best_of
+    monkeypatch.setattr(best_of_k, "best_of", lambda log_p, reward, count: original(log_p, reward, count + 1))
+    assert any(fault.startswith("check failed") for fault in verify(REGISTRY[id]).faults())

@@ -8,6 +8,7 @@ import pytest
 import theory.claims
 import theory.solvers
 from theory.arrays import normalised
+from theory.claims.chang import approximations, attribution
 from theory.claims.chang.literal_objective import literal, on_grid, printed_policy, refined, stationary, threshold
 from theory.claims.optimality import rowwise
 from theory.guidance import gibbs, greedy
@@ -31,6 +32,10 @@ BROKEN = [
     ),
     ("chang.thm3.3", "kl_guided_temperature", "kl_guided_temperature", lambda p, q, sigma: p),
     ("chang.thm3.4", "temperature", "policy", lambda p, t: normalised(p * t)),
+    ("chang.thm3.1-base", "attribution", "classifier_guidance", lambda p, q, lam: gibbs(p, 1.1 * lam * q)),
+    ("chang.thm3.1-base", "attribution", "classifier_guidance", lambda p, q, lam: gibbs(p, lam * np.exp(q))),
+    ("chang.sec4.2-chain", "approximations", "classifier_free_guidance", lambda p, q, lam: gibbs(p, lam * p)),
+    ("chang.sec4.2-chain", "approximations", "greedy", lambda p: greedy(-p)),
     ("chang.thm3.5", "greedy", "greedy_policy", lambda p: normalised(20 * p)),
     ("chang.thm3.5", "greedy", "greedy_policy", lambda p: greedy(p - 1e-9 * np.arange(p.shape[-1]))),
 ]
@@ -77,6 +82,18 @@ def test_the_smallest_counter_example_to_theorem_3_1():
     np.testing.assert_allclose([p @ q, printed @ q, best @ q], [0.42, 0.786, 0.102], atol=5e-4)
     np.testing.assert_allclose(stationary(best, p, q, 1.0), best, atol=1e-12)
     assert threshold(q) == pytest.approx(4 * 0.09 / 0.64)
+
+
+@pytest.mark.parametrize("measure", ["entropy", "cross_entropy", "kl"])
+def test_table_1_falls_with_any_of_its_measures(monkeypatch, measure):
+    original = getattr(approximations, measure)
+    monkeypatch.setattr(approximations, measure, lambda *args: original(*args) / np.log(2))  # bits for nats
+    assert any(fault.startswith("check failed") for fault in verify(REGISTRY["chang.table1"]).faults())
+
+
+def test_the_sign_of_i_hat_falls_with_the_posterior_for_the_policy(monkeypatch):
+    monkeypatch.setattr(attribution, "kl", lambda a, b: -attribution.expectation(a, a - b))
+    assert any("corrected" in fault for fault in verify(REGISTRY["chang.Ihat_disc"]).faults())
 
 
 def test_rowwise_gives_each_row_its_own_parameter():

@@ -7,6 +7,8 @@ from theory.certificates import log_partition
 from theory.claims.cd.two_steps import TwoSteps, two_steps
 from theory.claims.optimality import (
     EXPONENTS,
+    FLOOR,
+    MILD,
     ROUNDING,
     Problem,
     certified,
@@ -47,7 +49,8 @@ def theorem(rng: np.random.Generator) -> Evidence:
     """Certificates and solvers on two-step worlds; impossible tokens; lambda = 0; planted formulas."""
     world, lam = two_steps(rng, 1000, 5, 1e-6, -3.0, 3.0), np.resize(EXPONENTS, 1000)
     wide = problem(world, lam)
-    yield from certified(wide, problem(two_steps(rng, 10, 4, 0.05, -1.0, 1.0), np.resize(EXPONENTS, 10)), rng)
+    few = problem(two_steps(rng, 10, 4, FLOOR, -1.0, 1.0), np.resize(MILD, 10))
+    yield from certified(wide, few, rng)
     masked = TwoSteps(normalised(some_impossible(rng, world.log_first)), world.log_second, world.reward)
     yield identity("the same where p is 0 for some tokens", problem(masked, lam), rng)
     debts = np.maximum(0.0, -log_partition(world.log_first, wide.u))

@@ -1,0 +1,90 @@
+"""A run's folder: tables, samples, ledger and manifest, each written whole or not at all."""
+
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from empirical.errors import InputError
+from theory.ledger import Entry, write
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "torch",
+    "transformers",
+    "peft",
+    "statsmodels",
+    "matplotlib",
+    "decoding-tradeoffs",
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """`results/<preset>/` and what may be written into it."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, out: Path, preset: str) -> "Results":
+        """Make the folder and see that it can be written; raises InputError if not."""
+        results = cls(out / preset)
+        results._guard(
+            lambda: [(results.folder / name).mkdir(parents=True, exist_ok=True) for name in ("tables", "samples")]
+        )
+        results._write("manifest.json", json.dumps(results.manifest(), indent=1))
+        return results
+
+    @property
+    def samples(self) -> Path:
+        """Where the corpus rows are kept."""
+        return self.folder / "samples"
+
+    def write_tables(self, tables: dict[str, pd.DataFrame]) -> None:
+        """Write each table to tables/<name>.csv."""
+        for name, table in tables.items():
+            self._write(f"tables/{name}.csv", table.to_csv(index=False))
+
+    def write_ledger(self, entries: Sequence[Entry]) -> None:
+        """Put these entries into ledger.json, in place of older ones of the same id, sorted by id."""
+        self._guard(lambda: write(entries, self.folder / "ledger.json", keep_others=True))
+
+    def manifest(self) -> dict[str, Any]:
+        """What is known of the run so far: versions, seeds, models, commands, wall time."""
+        path = self.folder / "manifest.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return known | {"python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}}
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the manifest."""
+        self._write("manifest.json", json.dumps(self.manifest() | facts, indent=1))
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+
+        def replace() -> None:
+            try:
+                temporary.write_text(text, encoding="utf-8")
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+        self._guard(replace)
+
+    def _guard(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+        except OSError as problem:
+            raise InputError(
+                f"Cannot write results to {self.folder} ({problem.strerror or problem}); free some space or choose "
+                "another --out."
+            ) from problem

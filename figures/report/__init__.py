@@ -1,0 +1,94 @@
+"""The report: one self-contained HTML page made from a run's ledger, tables, figures and manifest."""
+
+import base64
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+PAPERS = {
+    "chang": ("Chang et al. 2023", "Decoding as dynamic programming with informational terms", "2311.10083"),
+    "cd": ("Mudgal et al. 2024", "Controlled decoding", "2310.17022"),
+    "tan": ("Tan et al. 2024", "The probability-quality trade-off and sampling adaptors", "2406.10203"),
+}
+VERDICTS = {
+    "holds": "true as printed",
+    "holds-with-assumption": "true once the stated assumptions are added",
+    "erratum": "the printed form fails by a margin, the corrected form passes",
+    "reproduced": "the reported effect was found",
+    "not-reproduced": "the opposite of the reported effect was found",
+    "inconclusive": "the evidence does not decide, or contradicts the recorded verdict",
+    "not-testable-here": "this preset or machine cannot test it",
+}
+FIGURES = {
+    "tan_fig1": "Toy experiment (Tan et al., figure 1), replayed bit for bit and taken apart.",
+    "tan_fig2": "The trade-off on a real triple (Tan et al., figure 2).",
+}
+
+
+def build(results: Path) -> Path:
+    """Write report/index.html from what is in `results` and return its path."""
+    ledger = _json(results / "ledger.json", [])
+    tables = {path.stem: pd.read_csv(path) for path in sorted((results / "tables").glob("*.csv"))}
+    environment = Environment(loader=PackageLoader("figures.report", ""), autoescape=select_autoescape())
+    environment.filters["number"] = number
+    page = environment.get_template("page.html").render(
+        papers=PAPERS,
+        meanings=VERDICTS,
+        counts={paper: Counter(entry["verdict"] for entry in ledger if entry["paper"] == paper) for paper in PAPERS},
+        ledger=ledger,
+        figures=[(name, text, _inline(results, name)) for name, text in FIGURES.items() if _drawn(results, name)],
+        compared=compared(tables),
+        covariance=tables.get("tan_covariance", pd.DataFrame()).to_dict("records"),
+        schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
+        samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
+        manifest=json.dumps(_json(results / "manifest.json", {}), indent=1),
+    )
+    target = results / "report" / "index.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(page, encoding="utf-8")
+    os.replace(temporary, target)
+    return target
+
+
+def compared(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """Reported numbers beside ours: every quantity of the two figures, those with a reported digit first."""
+    rows = []
+    for name, figure in (("tan_fig1", "figure 1 (toy)"), ("tan_tradeoff", "figure 2 (real models)")):
+        if name in tables:
+            table = tables[name].assign(figure=figure)
+            rows += table.sort_values("reported", key=lambda column: column.isna(), kind="stable").to_dict("records")
+    return rows
+
+
+def number(value: Any) -> str:
+    """A number as a reader wants it: three significant digits, thousands apart, a dash for a missing one.
+
+    >>> number(-500524.0), number(0.48611), number(float("nan")), number(None), number(1.2e-14)
+    ('−500,524', '0.486', '–', '–', '1.2e−14')
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    if isinstance(value, bool):
+        return str(value)
+    size = abs(float(value))
+    shown = f"{value:,.0f}" if size >= 1000 or float(value).is_integer() else f"{value:.3g}"
+    return shown.replace("-", "−").replace("e−0", "e−").replace("e+0", "e+")
+
+
+def _json(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else default
+
+
+def _drawn(results: Path, name: str) -> bool:
+    return (results / "figures" / f"{name}.png").is_file()
+
+
+def _inline(results: Path, name: str) -> str:
+    picture = (results / "figures" / f"{name}.png").read_bytes()
+    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")

@@ -1,0 +1,49 @@
+"""HH dialogues: parsed into turns, split by first prompt, unusable pairs dropped."""
+
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from empirical.preferences import Pair, PreferenceError, hh_pairs
+
+ROWS = [
+    ("\n\nHuman: Hi\n\nAssistant: Hello", "\n\nHuman: Hi\n\nAssistant: Go away"),
+    ("\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d", "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: e"),
+    ("\n\nHuman: a\n\nAssistant: b", "\n\nHuman: other\n\nAssistant: c"),
+    ("\n\nHuman: a\n\nAssistant: same", "\n\nHuman: a\n\nAssistant: same"),
+    ("\n\nHuman: a\n\nAssistant: b", "\n\nHuman: a\n\nAssistant:"),
+    ("\n\nHuman: a", "\n\nHuman: a"),
+]
+
+
+def write(folder, rows):
+    folder.mkdir(exist_ok=True)
+    with gzip.open(folder / "test.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps({"chosen": a, "rejected": b}) + "\n" for a, b in rows)
+
+
+def test_pairs(tmp_path):
+    write(tmp_path / "hh", ROWS)
+    assert hh_pairs(tmp_path) == [Pair(("Hi",), "Hello", "Go away"), Pair(("a", "b", "c"), "d", "e")]
+
+
+def test_folder_from_the_environment(tmp_path, monkeypatch):
+    write(tmp_path, ROWS)
+    monkeypatch.setenv("HH_RLHF_DIR", str(tmp_path))
+    assert len(hh_pairs()) == 2
+
+
+def test_nothing_there(tmp_path, monkeypatch):
+    monkeypatch.delenv("HH_RLHF_DIR", raising=False)
+    for folder in (None, tmp_path):
+        with pytest.raises(PreferenceError, match="HH_RLHF_DIR"):
+            hh_pairs(folder)
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_prompt_is_in_one_split_only(first, answer, later):
+    splits = {Pair((first,), answer, "x").split, Pair((first, "reply", later), "y", answer).split}
+    assert len(splits) == 1

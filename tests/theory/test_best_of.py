@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from theory.arrays import normalised
+from theory.best_of import best_of
+from theory.claims.cd.best_of_k import tournament
+from theory.information import kl
+
+RULES = settings(max_examples=100, deadline=None)
+
+
+@st.composite
+def worlds(draw):
+    """log p with zeros and tiny masses, and rewards with ties."""
+    size = draw(st.integers(1, 4))
+    weights = draw(st.lists(st.sampled_from([0.0, 1e-300, 1.0]) | st.floats(0.01, 1), min_size=size, max_size=size))
+    with np.errstate(divide="ignore"):
+        log_p = normalised(np.log([1.0, *weights[1:]]))
+    return log_p, np.array(
+        draw(st.lists(st.sampled_from([-1.0, 0.0, 2.0]) | st.floats(-3, 3), min_size=size, max_size=size))
+    )
+
+
+@RULES
+@given(worlds(), st.integers(1, 4))
+def test_the_winner_of_every_tournament(world, count):
+    log_p, reward = world
+    found = best_of(log_p, reward, count)
+    np.testing.assert_allclose(np.exp(found), tournament(np.exp(log_p), reward, count), atol=1e-14)
+    tensor = best_of(torch.from_numpy(log_p), torch.from_numpy(reward), count)
+    np.testing.assert_allclose(tensor.numpy(), found, rtol=1e-12, atol=1e-12)
+
+
+@RULES
+@given(worlds(), st.integers(1, 64))
+def test_it_never_costs_more_than_the_bound(world, count):
+    log_p, reward = world
+    found = best_of(log_p, reward, count)
+    assert np.array_equal(np.isneginf(found), np.isneginf(log_p))
+    assert np.exp(found).sum() == pytest.approx(1.0, abs=1e-12)
+    assert kl(found, log_p) <= np.log(count) - (count - 1) / count + 1e-12
+
+
+def test_one_draw_is_the_base_law_and_the_dtype_stays():
+    log_p = torch.log(torch.tensor([[0.5, 0.3, 0.2]], dtype=torch.float32))
+    found = best_of(log_p, torch.tensor([[1.0, 0.0, 2.0]]), 1)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, log_p)
+
+
+def test_a_rare_winner_keeps_its_relative_accuracy():
+    log_p = np.array([np.log1p(-1e-12), np.log(1e-12)])
+    assert best_of(log_p, np.array([0.0, 1.0]), 4)[1] == pytest.approx(np.log(4e-12), abs=1e-11)
+    assert best_of(np.array([0.0, -900.0]), np.array([0.0, 1.0]), 4)[1] == pytest.approx(np.log(4) - 900, abs=1e-11)
+    assert best_of(np.array([0.0, -900.0]), np.array([1.0, 0.0]), 4)[1] == pytest.approx(-3600, abs=1e-11)
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.5])
+def test_a_bad_count_is_named(count):
+    with pytest.raises(ValueError, match="best-of-K's K"):
+        best_of(np.log([0.5, 0.5]), np.zeros(2), count)
+
+
+def test_bad_rows_are_named():
+    with pytest.raises(ValueError, match="log_p"):
+        best_of(np.array([np.nan, 0.0]), np.zeros(2), 2)
+    with pytest.raises(ValueError, match="reward contains NaN"):
+        best_of(np.log([0.5, 0.5]), np.array([np.nan, 0.0]), 2)
