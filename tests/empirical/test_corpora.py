@@ -56,7 +56,7 @@ def test_bootstrap_counts_equal_repeating_the_rows(shape):
     strings = random_pool(*shape)
     rng = np.random.default_rng(shape[-1])
     weights = strings.weights("global")
-    k, p, n = weights.shape
+    k, p, _ = weights.shape
     schemes, prompts = rng.integers(0, k, k), rng.integers(0, p, p)
     counts = [np.bincount(drawn, minlength=size).astype(float) for drawn, size in ((prompts, p), (schemes, k))]
     counted = split(cell_moments(strings, weights), *counts)
@@ -82,7 +82,7 @@ def test_global_weights_are_per_prompt():
 
 
 def test_corpora_follow_the_pooling_law():
-    """4,000 corpora a scheme: means within 6 standard errors, variances within 15 % (6 standard errors of a variance)."""
+    """4,000 corpora a scheme: means within 6 standard errors, variances within 15 % (also 6)."""
     strings = random_pool(3, 4, 5, 1)
     weights = strings.weights("global")
     x, r = draw_corpora(strings, weights, 40, 4_000, np.random.default_rng(2))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import statsmodels.api as sm
 
-from empirical.corpora import Pool, cell_moments, draw_corpora, split, correlation
+from empirical.corpora import Pool, cell_moments, correlation, draw_corpora, split
 from empirical.intervals import cluster_intervals, slope
 
 COUNTS = SimpleNamespace(seed=0, corpus_size=200, resamples=200)
@@ -23,7 +23,9 @@ def clustered(seed, k=12, p=12, n=3):
 
 def intervals(strings, counts=COUNTS):
     weights = strings.weights("local")
-    return cluster_intervals(strings, weights, draw_corpora(strings, weights, 200, 200, np.random.default_rng(0)), counts)
+    return cluster_intervals(
+        strings, weights, draw_corpora(strings, weights, 200, 200, np.random.default_rng(0)), counts
+    )
 
 
 def test_simpson_reversal_is_seen():
@@ -37,7 +39,9 @@ def test_simpson_reversal_is_seen():
 
 def test_coverage_of_the_between_scheme_correlation():
     """60 seeds against the planted -.9: nominal 95 %, at least 80 % asked (binomial tail below 1e-4 at 95 %)."""
-    covered = [intervals(clustered(seed), SimpleNamespace(seed=seed, corpus_size=200, resamples=100)) for seed in range(60)]
+    covered = [
+        intervals(clustered(seed), SimpleNamespace(seed=seed, corpus_size=200, resamples=100)) for seed in range(60)
+    ]
     inside = [f["between_schemes_pearson"].low <= -0.9 <= f["between_schemes_pearson"].high for f in covered]
     assert np.mean(inside) >= 0.8
 

@@ -11,7 +11,10 @@ from empirical.preferences import Pair, PreferenceError, hh_pairs
 
 ROWS = [
     ("\n\nHuman: Hi\n\nAssistant: Hello", "\n\nHuman: Hi\n\nAssistant: Go away"),
-    ("\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d", "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: e"),
+    (
+        "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d",
+        "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: e",
+    ),
     ("\n\nHuman: a\n\nAssistant: b", "\n\nHuman: other\n\nAssistant: c"),
     ("\n\nHuman: a\n\nAssistant: same", "\n\nHuman: a\n\nAssistant: same"),
     ("\n\nHuman: a\n\nAssistant: b", "\n\nHuman: a\n\nAssistant:"),

@@ -31,7 +31,7 @@ def test_tables_and_manifest(tmp_path):
     manifest = json.loads((tmp_path / "smoke" / "manifest.json").read_text())
     assert manifest["seed"] == 3
     assert "torch" in manifest["versions"]
-    assert not [path for path in (tmp_path / "smoke").rglob(".*")]
+    assert not list((tmp_path / "smoke").rglob(".*"))
 
 
 def test_unwritable(tmp_path):

@@ -5,7 +5,15 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
-from empirical.rewards import ClassifierReward, PreferenceHead, RewardError, Scored, SecretReward, load_head, load_reward
+from empirical.rewards import (
+    ClassifierReward,
+    PreferenceHead,
+    RewardError,
+    Scored,
+    SecretReward,
+    load_head,
+    load_reward,
+)
 
 
 def scored(features=None):

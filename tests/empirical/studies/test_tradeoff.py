@@ -1,9 +1,10 @@
 """The study end to end on a tiny triple: resumed runs give the same tables, and the tables keep their identities."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from dataclasses import replace
 
 from empirical.prompts import prompt_id, study_prompts
 from empirical.rewards import SecretReward
@@ -58,7 +59,9 @@ def test_a_killed_run_resumes_with_the_same_rows(triple, few_schemes, small, row
     monkeypatch.setattr(tradeoff, "rows_of", killed)
     with pytest.raises(KeyboardInterrupt):
         collect(triple, PROMPTS, few_schemes, small, shards)
-    monkeypatch.setattr(tradeoff, "rows_of", lambda triple, prompt, *rest: drawn.append(prompt) or original(triple, prompt, *rest))
+    monkeypatch.setattr(
+        tradeoff, "rows_of", lambda triple, prompt, *rest: drawn.append(prompt) or original(triple, prompt, *rest)
+    )
     resumed = collect(triple, PROMPTS, few_schemes, small, shards)
     assert drawn == PROMPTS
     pd.testing.assert_frame_equal(resumed, rows)

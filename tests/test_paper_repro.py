@@ -1,0 +1,131 @@
+"""The command line: targets, exit codes, one sentence an error, and what a run leaves behind."""
+
+import json
+import sys
+
+import pytest
+
+import paper_repro
+from empirical import presets
+from theory import ledger
+from theory.ledger import Claim, at_most, rejects
+
+
+def call(monkeypatch, *arguments):
+    """Run the command line; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["paper_repro.py", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        paper_repro.main()
+    return ended.value.code or 0
+
+
+def test_targets():
+    chosen = paper_repro.selected
+    assert chosen(["tan.fig2"]) == ["tan.fig2"]
+    assert set(chosen(["chang", "cd", "tan"])) == set(paper_repro.IDS)
+    assert set(chosen(["theory", "toy", "empirical"])) == set(paper_repro.IDS)
+    assert chosen(["chang.thm3.1-frozen", "chang.thm3.1-frozen"]) == ["chang.thm3.1-frozen"]
+    assert {"tan.fig1", "tan.toy.claim"} == set(chosen(["toy"]))
+
+
+def test_every_claim_of_the_first_milestone_is_there():
+    asked = [
+        "chang.thm3.1-literal",
+        "chang.thm3.1-frozen",
+        "chang.thm3.2",
+        "chang.thm3.3",
+        "chang.thm3.4",
+        "chang.thm3.5",
+        "cd.thm2.1",
+        "cd.eq12",
+        "tan.eq11",
+        "tan.prop1",
+        "tan.ex1",
+        "tan.eq13-41",
+        "tan.alg1",
+        "tan.fig1",
+        "tan.fig2",
+    ]
+    assert set(asked) <= set(paper_repro.IDS)
+
+
+def test_a_target_leaves_ledger_report_and_manifest(monkeypatch, tmp_path, capsys):
+    assert call(monkeypatch, "run", "chang.thm3.5", "--preset", "smoke", "--out", tmp_path) == 0
+    folder = tmp_path / "smoke"
+    [row] = json.loads((folder / "ledger.json").read_text())
+    assert row["id"] == "chang.thm3.5"
+    assert all(check["passed"] for check in row["checks"])
+    assert all(control["rejected"] for control in row["controls"])
+    page = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    assert 'id="chang.thm3.5"' in page
+    assert "http://" not in page
+    assert "https://" not in page, "the report must work offline"
+    assert json.loads((folder / "manifest.json").read_text())["seed"] == 0
+    assert "index.html" in capsys.readouterr().out
+    assert call(monkeypatch, "run", "figures", "--preset", "smoke", "--out", tmp_path) == 0
+    assert call(monkeypatch, "report", "--preset", "smoke", "--out", tmp_path) == 0
+    assert json.loads((folder / "ledger.json").read_text()) == [row]
+
+
+def test_the_study_on_random_models(monkeypatch, tmp_path):
+    monkeypatch.setitem(presets.PRESETS, "smoke", presets.Preset(2, 2, 4, real=False, corpora=50, resamples=20))
+    assert call(monkeypatch, "run", "tan.fig2", "--preset", "smoke", "--out", tmp_path) == 0
+    folder = tmp_path / "smoke"
+    [row] = json.loads((folder / "ledger.json").read_text())
+    assert row["verdict"] == "not-testable-here"
+    assert (folder / "figures" / "tan_fig2.pdf").is_file()
+    assert len(list((folder / "samples").glob("tiny-*.parquet"))) == 2
+    before = {path.name: path.read_bytes() for path in (folder / "tables").iterdir()}
+    assert call(monkeypatch, "run", "tan.fig2", "--preset", "smoke", "--out", tmp_path) == 0
+    assert {path.name: path.read_bytes() for path in (folder / "tables").iterdir()} == before
+
+
+def test_own_models(monkeypatch, tmp_path, tiny_folder):
+    monkeypatch.setitem(presets.PRESETS, "smoke", presets.Preset(2, 2, 4, corpora=50, resamples=20))
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("one\ntwo\n", encoding="utf-8")
+    models = ["--prior", tiny_folder / "prior", "--aligned", tiny_folder / "adapter", "--reward", "secret"]
+    common = ["--prompts", prompts, "--preset", "smoke", "--out", tmp_path]
+    assert call(monkeypatch, "tradeoff", *models, *common) == 0
+    assert (tmp_path / "tradeoff-smoke" / "tables" / "tan_schemes.csv").is_file()
+
+
+def test_list(monkeypatch, capsys):
+    assert call(monkeypatch, "list") == 0
+    assert "tan.prop1" in capsys.readouterr().out
+
+
+def test_a_contradicted_claim_exits_with_1(monkeypatch, tmp_path, capsys):
+    def evidence(rng):
+        yield at_most("fails", oracle="none", residuals=[1.0], tolerance=0.0)
+        yield rejects("also fails", at_most("planted", oracle="none", residuals=[1.0], tolerance=0.0))
+
+    wrong = Claim("tan.ex1", "tan", "w", "k", "s", "holds", "", evidence)
+    monkeypatch.setitem(ledger.REGISTRY, "tan.ex1", wrong)
+    assert call(monkeypatch, "run", "tan.ex1", "--preset", "smoke", "--out", tmp_path) == 1
+    assert "contradicted" in capsys.readouterr().out
+    assert json.loads((tmp_path / "smoke" / "ledger.json").read_text())[0]["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "tan.nothing"], "no target 'tan.nothing'"),
+        (["--preset", "huge"], "no preset 'huge'"),
+        (["run", "chang.thm3.5", "--device", "cuda:99"], "device 'cuda:99'"),
+        (["run", "chang.thm3.5", "--out", "{blocked}"], "choose another --out"),
+        (["tradeoff", "--prior", "/nowhere", "--aligned", "/nowhere", "--reward", "secret"], "/nowhere"),
+        (["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/prior", "--reward", "/none"], "'secret'"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(monkeypatch, tmp_path, tiny_folder, capsys, arguments, sentence):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    filled = [argument.format(blocked=blocked, tiny=tiny_folder) for argument in arguments]
+    if "--out" not in filled and filled != ["nonsense"]:
+        filled += ["--out", str(tmp_path / "out")]
+    assert call(monkeypatch, *filled) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
