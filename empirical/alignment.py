@@ -31,9 +31,9 @@ class Recipe:
 
     beta: float
     seed: int = 0
-    answers: int = 16
+    answers: int = 32
     max_new: int = 32
-    steps: int = 300
+    steps: int = 160
     prompts_a_step: int = 2
     answers_a_step: int = 8
     learning_rate: float = 5e-4

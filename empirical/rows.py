@@ -1,6 +1,5 @@
 """The corpus row: one drawn answer with every log-probability a study needs, kept as Parquet, one shard a prompt."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from empirical.errors import InputError
+from theory.files import replacing
 
 SCHEMA = pa.schema(
     [
@@ -54,14 +54,10 @@ class Shards:
         """Write one prompt's rows so that a reader sees all of them or none."""
         table = pa.Table.from_pandas(rows, SCHEMA.with_metadata({KEY: self.fingerprint.encode()}), preserve_index=False)
         path = self.path(prompt_id)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table, temporary)
-            os.replace(temporary, path)
+            with replacing(path) as temporary:
+                pq.write_table(table, temporary)
         except OSError as problem:
             raise InputError(
                 f"Cannot write {path} ({problem.strerror or problem}); free some space or choose another --out."
             ) from problem
-        finally:
-            temporary.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """The house style: one mark per adaptor family in every figure, readable in grey, the same bytes on every run."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -11,6 +10,8 @@ import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from theory.files import replacing
 
 matplotlib.use("Agg")
 
@@ -102,17 +103,11 @@ def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
 def save(figure: Figure, directory: Path, name: str) -> tuple[Path, Path]:
     """Write `name`.pdf and `name`.png into `directory`, each whole or not at all; equal figures give equal bytes."""
-    directory.mkdir(parents=True, exist_ok=True)
     written = []
     for suffix, metadata in (("pdf", {"CreationDate": None, "Creator": None}), ("png", {"Software": None})):
         path = directory / f"{name}.{suffix}"
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with matplotlib.rc_context(RULES):
-                figure.savefig(temporary, format=suffix, metadata=metadata)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary, matplotlib.rc_context(RULES):
+            figure.savefig(temporary, format=suffix, metadata=metadata)
         written.append(path)
     return written[0], written[1]
 

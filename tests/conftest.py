@@ -45,5 +45,5 @@ def small() -> Settings:
 
 @pytest.fixture(scope="session")
 def few_schemes() -> list:
-    """Six of the study's schemes, one of each family."""
-    return study_schemes()[::5]
+    """Nine of the study's schemes: every family at T = 1, and two at other temperatures."""
+    return [scheme for scheme in study_schemes() if scheme.temperature == 1 or "top_k(30)" in scheme.name][:9]

@@ -9,7 +9,6 @@ A claim is a generator function that yields `Check` and `Control` objects, regis
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+
+from theory.files import write_text
 
 Verdict = Literal[
     "holds",
@@ -167,9 +168,7 @@ def write(entries: Iterable[Entry], path: Path, keep_others: bool = False) -> No
     """
     rows = {row["id"]: row for row in read(path)} if keep_others and path.is_file() else {}
     rows |= {entry.id: _finite(asdict(settled(entry))) for entry in entries}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps([rows[id] for id in sorted(rows)], indent=1, allow_nan=False), encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps([rows[id] for id in sorted(rows)], indent=1, allow_nan=False))
 
 
 def read(path: Path) -> list[dict[str, Any]]:

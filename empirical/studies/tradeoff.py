@@ -194,6 +194,11 @@ def examples(triple: Triple, prompts: Sequence[str], rows: pd.DataFrame, count: 
     texts = {prompt_id(prompt): prompt for prompt in prompts[:count]}
     chosen = rows[rows.prompt_id.isin(texts) & (rows.sample_id == 0)].copy()
     decode = triple.prior.tokenizer.decode
-    chosen["prompt"] = chosen.prompt_id.map(texts)
-    chosen["text"] = [decode(list(map(int, ids)), skip_special_tokens=True) for ids in chosen.token_ids]
+    chosen["prompt"] = chosen.prompt_id.map(texts).map(_one_line)
+    chosen["text"] = [_one_line(decode(list(map(int, ids)), skip_special_tokens=True)) for ids in chosen.token_ids]
     return chosen[["prompt", "scheme", "text", "finished", "log_prior", "reward"]]
+
+
+def _one_line(text: str) -> str:
+    """Control characters as spaces: a lone carriage return would break a row of CSV."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -2,13 +2,14 @@
 
 import base64
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
+
+from theory.files import write_text
 
 PAPERS = {
     "chang": ("Chang et al. 2023", "Decoding as dynamic programming with informational terms", "2311.10083"),
@@ -33,7 +34,11 @@ FIGURES = {
 def build(results: Path) -> Path:
     """Write report/index.html from what is in `results` and return its path."""
     ledger = _json(results / "ledger.json", [])
-    tables = {path.stem: pd.read_csv(path) for path in sorted((results / "tables").glob("*.csv"))}
+    # An answer may well read "NA" or "null": only numbers may be missing.
+    tables = {
+        path.stem: pd.read_csv(path, keep_default_na=path.stem != "tan_samples")
+        for path in sorted((results / "tables").glob("*.csv"))
+    }
     environment = Environment(loader=PackageLoader("figures.report", ""), autoescape=select_autoescape())
     environment.filters["number"] = number
     page = environment.get_template("page.html").render(
@@ -49,10 +54,7 @@ def build(results: Path) -> Path:
         manifest=json.dumps(_json(results / "manifest.json", {}), indent=1),
     )
     target = results / "report" / "index.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, target)
+    write_text(target, page)
     return target
 
 

@@ -88,8 +88,8 @@ def test_inverse_cdf_never_draws_a_cut_token(weights, u):
 
 
 def test_inverse_cdf_at_its_ends():
-    log_q = torch.tensor([[0.0, 0.25, 0.75, 0.0]]).log()
-    picks = [inverse_cdf(log_q, torch.tensor([u])).item() for u in (0.0, 0.25, 1 - 2**-53)]
+    log_q = torch.tensor([[0.0, 0.25, 0.75, 0.0]], dtype=torch.float64).log()
+    picks = [inverse_cdf(log_q, torch.tensor([u], dtype=torch.float64)).item() for u in (0.0, 0.25, 1 - 2**-53)]
     assert picks == [1, 2, 2]
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,9 +43,10 @@ def test_reported_numbers_come_first():
     assert [row["quantity"] for row in compared({"tan_fig1": table})] == ["b", "a"]
 
 
-def test_samples_are_shown_as_text(tmp_path):
+@pytest.mark.parametrize(("text", "shown"), [("<b>hello</b>", "&lt;b&gt;hello&lt;/b&gt;"), ("NA", ">NA")])
+def test_samples_are_shown_as_text(tmp_path, text, shown):
     (tmp_path / "tables").mkdir()
-    row = {"prompt": "p", "scheme": "s", "text": "<b>hello</b>", "finished": False, "log_prior": -1.0, "reward": 0.0}
+    row = {"prompt": "p", "scheme": "s", "text": text, "finished": False, "log_prior": -1.0, "reward": 0.0}
     pd.DataFrame([row]).to_csv(tmp_path / "tables" / "tan_samples.csv", index=False)
     page = build(tmp_path).read_text(encoding="utf-8")
-    assert "&lt;b&gt;hello&lt;/b&gt; …" in page
+    assert f"{shown} …" in page
