@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 import theory.claims  # noqa: F401 (fills the ledger)
 import toy.claims  # noqa: F401
@@ -138,7 +139,8 @@ def finish(results: Results, entries: list[Entry], start: float, seed: int) -> N
     results.note(seed=seed, command=" ".join(["python", *sys.argv]), seconds=round(time.perf_counter() - start, 1))
     redraw(results.folder)
     page = build(results.folder)
-    table = Table("claim", "verdict", "checks", "controls rejected", "seconds")
+    whole = [Column(name, no_wrap=True) for name in ("claim", "verdict")]
+    table = Table(*whole, "checks", "controls rejected", "seconds")
     for entry in sorted(map(settled, entries), key=lambda entry: entry.id):
         passed = f"{sum(check.passed for check in entry.checks)}/{len(entry.checks)}"
         rejected = f"{sum(control.rejected for control in entry.controls)}/{len(entry.controls)}"
@@ -172,6 +174,7 @@ def _preset(name: str) -> presets.Preset:
 
 def main() -> None:
     """Run the command line; an error that a person can mend is one sentence and exit code 2."""
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # between peft and transformers, not ours
     try:
         app()
     except (InputError, ValueError) as problem:

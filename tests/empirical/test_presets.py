@@ -1,0 +1,69 @@
+"""Presets and the models they name."""
+
+import shutil
+
+import pytest
+
+from empirical import presets
+from empirical.errors import InputError
+from empirical.models import load
+from empirical.presets import PRESETS, check_device, default_triple, shipped, users_triple
+from empirical.rewards import SecretReward, load_head
+
+
+def test_the_default_preset_meets_its_floor():
+    """31 schemes x at least 32 texts x 32 new tokens; the papers' preset 2,000 texts of 256 tokens."""
+    size = PRESETS["default"]
+    assert size.prompts * size.samples >= 32
+    assert size.max_new >= 32
+    paper = PRESETS["paper"]
+    assert (paper.prompts * paper.samples, paper.max_new) == (2000, 256)
+    assert not PRESETS["smoke"].real
+
+
+def test_settings_carry_the_seed_and_the_counts():
+    settings = PRESETS["smoke"].settings(7)
+    assert (settings.seed, settings.samples, settings.corpora) == (7, PRESETS["smoke"].samples, 200)
+
+
+def test_smoke_is_tiny(tmp_path):
+    triple = default_triple(PRESETS["smoke"], tmp_path, "cpu")
+    assert triple.prior.network.num_parameters() < 100_000
+
+
+def test_what_ships_fits_together(monkeypatch, tiny_folder, tmp_path):
+    """The shipped head names the prior it was trained on, and the real preset loads adapter and head by their folders."""
+    head = load_head(shipped("reward"))
+    assert head.weight.shape == (576,)
+    asked = []
+    prior = load(tiny_folder / "prior")
+    monkeypatch.setattr(presets, "default_prior", lambda device: prior)
+    monkeypatch.setattr(presets, "with_adapter", lambda base, folder, name: asked.append(folder) or base)
+    triple = default_triple(PRESETS["default"], tmp_path, "cpu")
+    assert asked == [shipped("adapter")]
+    assert triple.reward.describe() == head.describe()
+
+
+def test_a_users_models(tiny_folder):
+    prior = str(tiny_folder / "prior")
+    plain, adapted = (users_triple(prior, other, "secret", "cpu") for other in (prior, str(tiny_folder / "adapter")))
+    assert plain.aligned.sha256 == plain.prior.sha256
+    assert adapted.aligned.sha256 != adapted.prior.sha256
+    assert isinstance(adapted.reward, SecretReward)
+
+
+def test_tokenizers_must_agree(tiny_folder, tmp_path):
+    other = shutil.copytree(tiny_folder / "prior", tmp_path / "other")
+    tokenizer = load(other).tokenizer
+    vocabulary = (other / "tokenizer.json").read_text(encoding="utf-8")
+    (other / "tokenizer.json").write_text(vocabulary.replace('"A":', '"\\u4e00":'), encoding="utf-8")
+    assert load(other).tokenizer.get_vocab() != tokenizer.get_vocab()
+    with pytest.raises(InputError, match="tokenizers .* differ"):
+        users_triple(str(tiny_folder / "prior"), str(other), "secret", "cpu")
+
+
+def test_device():
+    assert check_device("cpu") == "cpu"
+    for name in ("cuda:99", "toaster"):
+        with pytest.raises(InputError, match="--device"):
+            check_device(name)

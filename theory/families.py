@@ -1,0 +1,71 @@
+"""Models over endless strings with closed forms: automata of a few states, and laws of a^n whose p(eos) has no bound."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.automata import Automaton
+from theory.language_models import log_dirichlet
+
+Floats = NDArray[np.float64]
+
+
+def geometric(m: int, e: float) -> Automaton:
+    """One state: the string ends with probability e, else one of m like symbols follows."""
+    return Automaton(np.full((1, 1, m), np.log1p(-e) - np.log(m)), np.log([e]))
+
+
+def golden_bigram() -> Automaton:
+    """A tight bigram that never ends after a: start -> a; a -> a or b; b -> a or the end; each with probability 1/2."""
+    arcs = [[0, 1, 0], [0, 0.5, 0.5], [0, 0.5, 0]]
+    with np.errstate(divide="ignore"):  # log 0 is meant
+        return Automaton(np.log(arcs)[..., None], np.log([0, 0, 0.5]))
+
+
+def random_automaton(
+    n_states: int, n_arcs: int, rng: np.random.Generator, stop: float = 0.0, batch: tuple[int, ...] = ()
+) -> Automaton:
+    """Rows uniform on the simplex, mixed with a sure end by `stop`: p(eos | s) >= stop; [*batch, S, S, n_arcs]."""
+    log_out = log_dirichlet(n_states * n_arcs + 1, rng, batch=(*batch, n_states)) + np.log1p(-stop)
+    log_stop = np.logaddexp(log_out[..., -1], np.log(stop) if stop else -np.inf)
+    return Automaton(log_out[..., :-1].reshape(*batch, n_states, n_states, n_arcs), log_stop)
+
+
+def log_telescoping(n: Floats) -> Floats:
+    """log p(a^n), p = 1 / log2(n + 2) - 1 / log2(n + 3), n >= 0: its entropy is infinite.
+
+    n: any shape. Returns nats. The difference is taken without cancellation. Source: Tan et al., Example 2.
+
+    >>> round(float(np.exp(log_telescoping(np.arange(2.0))).sum()), 9)
+    0.5
+    """
+    x, step = np.log(n + 2), np.log1p(1 / (n + 2))
+    return np.asarray(np.log(np.log(2)) + np.log(step) - np.log(x) - np.log(x + step))
+
+
+def log_harmonic(n: Floats) -> Floats:
+    """log p(a^n), p = 1 / ((n + 1)(n + 2)), n >= 0: P(length >= n) = 1 / (n + 1), p(eos | a^n) = 1 / (n + 2).
+
+    Entropy and varentropy are finite; H_alpha is infinite for alpha <= 1/2, so Z is infinite at T >= 2.
+
+    >>> round(float(np.exp(log_harmonic(np.arange(9.0))).sum()), 9)
+    0.9
+    """
+    return np.asarray(-np.log(n + 1) - np.log(n + 2))
+
+
+def log_fourth(n: Floats) -> Floats:
+    """log of the weight 1 / (n log^4 n), n >= 2, not normalised.
+
+    Entropy and varentropy are finite, H_alpha is infinite for every alpha < 1.
+    """
+    return np.asarray(-np.log(n) - 4 * np.log(np.log(n)))
+
+
+def log_fourth_block(j: Floats, alpha: Floats | float) -> Floats:
+    """Log of a lower bound on sum w(n)^alpha over 2^j <= n < 2^(j+1), w = exp(log_fourth), alpha >= 0.
+
+    2^j terms, none below the one at the block's end: j log 2 - alpha ((j + 1) log 2 + 4 log((j + 1) log 2)).
+    j: block numbers >= 1. Returns nats.
+    """
+    end = (j + 1) * np.log(2)
+    return np.asarray(j * np.log(2) - alpha * (end + 4 * np.log(end)))
