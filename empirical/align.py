@@ -26,8 +26,8 @@ def main(
     reward: Annotated[Path, typer.Option(help="Folder of the preference head.")],
     out: Annotated[Path, typer.Option(help="Where the adapter goes.")],
     beta: Annotated[float, typer.Option(help="Strength of the KL penalty; smaller moves further.")] = 0.1,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 160,
-    prompts: Annotated[int, typer.Option(help="Prompts to train on.")] = 48,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 180,
+    prompts: Annotated[int, typer.Option(help="Prompts to train on.")] = 40,
     evaluate: Annotated[int, typer.Option(help="Held-out prompts to measure KL and reward on.")] = 12,
     seed: int = 0,
 ) -> None:

@@ -21,7 +21,7 @@ from empirical.engines.torch import Request, sample
 from empirical.models import LanguageModel
 from empirical.randomness import uniforms
 from empirical.rewards import PreferenceHead
-from empirical.scoring import score
+from empirical.scoring import answer_log_prob, score
 from theory.adaptors import ancestral
 
 
@@ -33,10 +33,10 @@ class Recipe:
     seed: int = 0
     answers: int = 32
     max_new: int = 32
-    steps: int = 160
+    steps: int = 180
     prompts_a_step: int = 2
     answers_a_step: int = 8
-    learning_rate: float = 5e-4
+    learning_rate: float = 1.5e-3
     rank: int = 8
 
 
@@ -77,19 +77,6 @@ def pairwise_loss(log_ratio: torch.Tensor, reward: torch.Tensor, beta: float) ->
     return (cross + (1 - preferred) * (log_sigmoid(-label) - log_sigmoid(-logit))).mean()
 
 
-def answer_log_prob(network: torch.nn.Module, prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> torch.Tensor:
-    """log p(answer | prompt) [n] with gradients: right-padded, lengths decide what counts."""
-    longest = max(len(answer) for answer in answers)
-    rows = [list(prompt) + list(answer) + [0] * (longest - len(answer)) for answer in answers]
-    ids = torch.tensor(rows)
-    lengths = torch.tensor([len(answer) for answer in answers])
-    logits = network(ids[:, :-1], logits_to_keep=longest).logits.float()
-    tokens = ids[:, len(prompt) :]
-    log_p = logits.gather(2, tokens[..., None])[..., 0] - logits.logsumexp(2)
-    inside = torch.arange(longest) < lengths[:, None]
-    return torch.where(inside, log_p, 0).sum(1)
-
-
 def align(model: LanguageModel, pools: Sequence[Pool], recipe: Recipe, out: Path) -> list[float]:
     """Train the adapter on the pools, write it to `out` in PEFT's format (bfloat16), return the losses."""
     torch.manual_seed(recipe.seed)  # PEFT initialises from torch's global generator
@@ -106,7 +93,7 @@ def align(model: LanguageModel, pools: Sequence[Pool], recipe: Recipe, out: Path
             pool = pools[number]
             some = rng.choice(len(pool.answers), recipe.answers_a_step, replace=False)
             log_p = answer_log_prob(network, pool.prompt, [pool.answers[i] for i in some])
-            loss = pairwise_loss(log_p - pool.log_prior[some].float(), pool.reward[some].float(), recipe.beta)
+            loss = pairwise_loss(log_p - pool.log_prior[some], pool.reward[some], recipe.beta)
             (loss / recipe.prompts_a_step).backward()
             total += float(loss.detach()) / recipe.prompts_a_step
         torch.nn.utils.clip_grad_norm_(trained, 1.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import DynamicCache
@@ -23,48 +24,56 @@ class Scores:
 def score(
     model: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence[int]], layer: int | None = None
 ) -> Scores:
-    """Score several answers to one prompt in a single right-padded pass behind the shared prompt.
+    """Score several answers to one prompt: log p(answer | prompt) and, for `layer` (1 = first), the features.
 
-    log_prob = sum_t log p(y_t | prompt, y_<t) over the natural tokens of each answer, EOS included where it was
-    drawn. `layer` names the block (1 = first) whose output is averaged over the answer without its EOS.
-    Lengths, not ids, tell padding from text: the pad token may be EOS itself.
+    The features are that block's output averaged over the answer without its EOS.
     Raises ValueError on an empty prompt or answer.
+    """
+    blocks: list[torch.Tensor] = []
+    hooks = []
+    if layer is not None:
+        block = model.network.get_decoder().layers[layer - 1]
+        hooks = [block.register_forward_hook(lambda _block, _inputs, out: blocks.append(_first(out)))]
+    try:
+        log_prob = answer_log_prob(model.network, prompt, answers)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if layer is None:
+        return Scores(log_prob, None)
+    words = torch.tensor([len(answer) - (answer[-1] == model.eos) for answer in answers], device=model.device)
+    states = blocks[-1]  # the hook saw the prompt first, then the answers
+    inside = torch.arange(states.shape[1], device=model.device) < words[:, None]
+    return Scores(log_prob, (states * inside[..., None]).sum(1) / words.clamp(min=1)[:, None])
+
+
+def answer_log_prob(network: Any, prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> torch.Tensor:
+    """sum_t log p(y_t | prompt, y_<t) in nats, [n], float64, differentiable in the network's weights.
+
+    One right-padded pass behind the shared prompt; EOS counts where it was drawn. Lengths, not ids, tell padding from
+    text: the pad token may be EOS itself.
     """
     if not prompt or not answers or any(len(answer) == 0 for answer in answers):
         raise ValueError("Scoring needs a prompt and at least one answer, each with at least one token.")
-    lengths = torch.tensor([len(answer) for answer in answers], device=model.device)
-    padded = torch.full((len(answers), int(lengths.max())), model.eos, dtype=torch.long, device=model.device)
-    for row, answer in zip(padded, answers, strict=True):
-        row[: len(answer)] = torch.tensor(answer)
-    decoder = model.network.get_decoder()
-    cache = DynamicCache(config=model.network.config)
-    opening = decoder(torch.tensor([list(prompt)], device=model.device), past_key_values=cache, use_cache=True)
+    device = next(network.parameters()).device
+    lengths = torch.tensor([len(answer) for answer in answers], device=device)
+    padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(answer) for answer in answers], batch_first=True).to(device)
+    decoder, cache = network.get_decoder(), DynamicCache(config=network.config)
+    opening = decoder(torch.tensor([list(prompt)], device=device), past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(len(answers))
-    blocks: list[torch.Tensor] = []
-    if layer is not None:
-        hook = decoder.layers[layer - 1].register_forward_hook(lambda _block, _inputs, out: blocks.append(_first(out)))
     states = decoder(padded, past_key_values=cache, use_cache=True).last_hidden_state
     before = torch.cat([opening.last_hidden_state[:, -1:].expand(len(answers), 1, -1), states[:, :-1]], dim=1)
-    inside = torch.arange(padded.shape[1], device=model.device) < lengths[:, None]
-    log_prob = torch.zeros(padded.shape, dtype=torch.float64, device=model.device)
-    log_prob[inside] = _token_log_prob(model, before[inside], padded[inside]).double()
-    if layer is None:
-        return Scores(log_prob.sum(1), None)
-    hook.remove()
-    ended = padded.gather(1, lengths[:, None] - 1)[:, 0] == model.eos
-    words = torch.arange(padded.shape[1], device=model.device) < (lengths - ended.long())[:, None]
-    features = (blocks[0] * words[..., None]).sum(1) / words.sum(1).clamp(min=1)[:, None]
-    return Scores(log_prob.sum(1), features)
+    inside = torch.arange(padded.shape[1], device=device) < lengths[:, None]
+    head = network.get_output_embeddings()
+    tokens = zip(before[inside].split(CHUNK), padded[inside].split(CHUNK), strict=True)
+    log_prob = torch.cat([_token_log_prob(head(chunk).float(), ids) for chunk, ids in tokens])
+    rows = torch.arange(len(answers), device=device).repeat_interleave(lengths)
+    return torch.zeros(len(answers), dtype=torch.float64, device=device).index_add(0, rows, log_prob.double())
+
+
+def _token_log_prob(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    return logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(1)
 
 
 def _first(output: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
     return output[0] if isinstance(output, tuple) else output
-
-
-def _token_log_prob(model: LanguageModel, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    head = model.network.get_output_embeddings()
-    parts = []
-    for chunk, ids in zip(states.split(CHUNK), tokens.split(CHUNK), strict=True):
-        logits = head(chunk).float()
-        parts.append(logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(1))
-    return torch.cat(parts)

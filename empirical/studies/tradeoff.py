@@ -3,36 +3,22 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from empirical.corpora import (
-    Pool,
-    cell_moments,
-    correlation,
-    covariance_matrix,
-    draw_corpora,
-    pool,
-    split,
-    weighted_spearman,
-)
 from empirical.engines.torch import Request, sample
-from empirical.intervals import Interval, cluster_intervals, slope
 from empirical.models import LanguageModel
 from empirical.prompts import prompt_id
 from empirical.randomness import uniforms
 from empirical.rewards import Reward, Scored
-from empirical.rows import Shards
+from empirical.rows import SCHEMA, Shards
 from empirical.schemes import Scheme
 from empirical.scoring import score
 
-REPORTED = {"string_pearson": 0.23, "string_spearman": 0.38, "corpus_pearson": -0.93, "corpus_spearman": -0.83}
-"""Read off the paper's Figure 2 (RLHF triple of 7B models), for comparison only."""
-LAWS = ("global", "local")
+ROWS = 128  # rows a batch: their caches take 2 GB at 300 tokens of the default model
 
 
 @dataclass(frozen=True)
@@ -64,6 +50,16 @@ def rows_of(triple: Triple, prompt: str, schemes: Sequence[Scheme], settings: Se
         for scheme in schemes
         for number in range(settings.samples)
     ]
+    parts = [_drawn(triple, prompt, requests[i : i + ROWS], settings) for i in range(0, len(requests), ROWS)]
+    names = {
+        "prompt_id": prompt_id(prompt),
+        "scheme": [scheme.name for scheme in schemes for _ in range(settings.samples)],
+        "sample_id": np.tile(np.arange(settings.samples, dtype=np.int32), len(schemes)),
+    }
+    return pd.concat(parts, ignore_index=True).assign(**names)[SCHEMA.names]
+
+
+def _drawn(triple: Triple, prompt: str, requests: Sequence[Request], settings: Settings) -> pd.DataFrame:
     answers = sample(triple.aligned, triple.aligned.prompt_ids(prompt), requests, settings.max_new)
     token_ids = [answer.token_ids for answer in answers]
     scores = score(triple.prior, triple.prior.prompt_ids(prompt), token_ids, triple.reward.layer)
@@ -71,9 +67,6 @@ def rows_of(triple: Triple, prompt: str, schemes: Sequence[Scheme], settings: Se
     scored = Scored(prompt, token_ids, scores.features, scores.log_prob.cpu().numpy(), log_aligned)
     return pd.DataFrame(
         {
-            "prompt_id": prompt_id(prompt),
-            "scheme": [scheme.name for scheme in schemes for _ in range(settings.samples)],
-            "sample_id": np.tile(np.arange(settings.samples, dtype=np.int32), len(schemes)),
             "token_ids": token_ids,
             "finished": [answer.finished for answer in answers],
             "log_proposal": [answer.log_proposal for answer in answers],
@@ -107,86 +100,6 @@ def collect(
                 rows = shards.read(prompt_id(prompt))
             parts.append(rows)
     return pd.concat(parts, ignore_index=True)
-
-
-def tables(
-    name: str, rows: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings, per_scheme: bool = True
-) -> dict[str, pd.DataFrame]:
-    """Weights -> corpora -> correlations: every number of the study's figure and report."""
-    strings = pool(rows)
-    rng = np.random.default_rng(settings.seed)
-    quantities, covariances, found = [], [], {}
-    for law in LAWS:
-        weights = strings.weights(law)
-        means = draw_corpora(strings, weights, settings.corpus_size, settings.corpora, rng)
-        measured = cluster_intervals(strings, weights, means, settings)
-        measured |= {"slope_reward_on_log_prior": slope(strings, weights)}
-        quantities += [_quantity(name, law, key, value) for key, value in measured.items()]
-        parts = asdict(
-            split(cell_moments(strings, weights), np.ones(len(strings.prompts)), np.ones(len(strings.schemes)))
-        )
-        covariances.append({"triple": name, "law": law, **{key: part[0, 1] for key, part in parts.items()}})
-        if per_scheme and law == "global":
-            found["tan_schemes"] = scheme_table(name, strings, weights, means, schemes, rows)
-    quantities += [_quantity(name, "ancestral", key, value) for key, value in aligned_figures(rows).items()]
-    return found | {"tan_tradeoff": pd.DataFrame(quantities), "tan_covariance": pd.DataFrame(covariances)}
-
-
-def _quantity(name: str, law: str, key: str, interval: Interval) -> dict[str, Any]:
-    reported = REPORTED.get(key) if law == "global" else None
-    return {"triple": name, "law": law, "quantity": key, **asdict(interval), "reported": reported}
-
-
-def aligned_figures(rows: pd.DataFrame) -> dict[str, Interval]:
-    """From ancestral rows: KL(aligned || prior) in nats a string, and tau = VS / (VX + VR) within prompts.
-
-    S = log p_plus, X = log p, R = S - X (the secret reward over beta). tau < 1 iff X and R are negatively correlated.
-    """
-    ancestral = rows[rows.scheme == "ancestral"]
-    ratio = (ancestral.log_aligned - ancestral.log_prior).groupby(ancestral.prompt_id).mean()
-    half = 1.96 * ratio.std(ddof=1) / np.sqrt(len(ratio)) if len(ratio) > 1 else np.nan  # normal, clustered by prompt
-    kl = Interval(ratio.mean(), ratio.mean() - half, ratio.mean() + half)
-    sums = ancestral.assign(secret=ancestral.log_aligned - ancestral.log_prior).groupby("prompt_id")
-    var = sums[["log_aligned", "log_prior", "secret"]].var(ddof=1).mean()
-    return {"kl_aligned_prior": kl, "tau_secret_reward": Interval(var.log_aligned / (var.log_prior + var.secret))}
-
-
-def scheme_table(
-    name: str,
-    strings: Pool,
-    weights: np.ndarray,
-    means: tuple[np.ndarray, np.ndarray],
-    schemes: Sequence[Scheme],
-    rows: pd.DataFrame,
-) -> pd.DataFrame:
-    """One row a scheme: means and correlations under the global law (`_local`: under the law that drew the rows)."""
-    known = {scheme.name: scheme for scheme in schemes}
-    finished = rows.groupby("scheme").finished.mean()
-    table = []
-    for k, key in enumerate(strings.schemes):
-        pooled = cell_moments(strings, weights)[k].mean(axis=0)
-        plain = cell_moments(strings, strings.weights("local"))[k].mean(axis=0)
-        flat = (strings.x[k].ravel(), strings.r[k].ravel(), weights[k].ravel())
-        table.append(
-            {
-                "triple": name,
-                "scheme": key,
-                "adaptor": known[key].family,
-                "temperature": known[key].temperature,
-                "n": flat[0].size,
-                "mean_log_prior": pooled[0],
-                "mean_reward": pooled[1],
-                "mean_log_prior_local": plain[0],
-                "mean_reward_local": plain[1],
-                "string_pearson": float(correlation(covariance_matrix(plain))),
-                "string_pearson_weighted": float(correlation(covariance_matrix(pooled))),
-                "string_spearman_weighted": weighted_spearman(*flat),
-                "corpus_pearson": np.corrcoef(means[0][k], means[1][k])[0, 1],
-                "ess": (1 / (weights[k] ** 2).sum(axis=1)).sum(),
-                "finished": finished[key],
-            }
-        )
-    return pd.DataFrame(table)
 
 
 def examples(triple: Triple, prompts: Sequence[str], rows: pd.DataFrame, count: int = 2) -> pd.DataFrame:

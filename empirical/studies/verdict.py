@@ -8,7 +8,8 @@ import pandas as pd
 from empirical.corpora import pool
 from empirical.intervals import Interval
 from empirical.scoring import score
-from empirical.studies.tradeoff import Settings, Triple, tables
+from empirical.studies.tables import tables
+from empirical.studies.tradeoff import Settings, Triple
 from theory.ledger import Check, Control, Entry, Verdict, at_most, rejects
 
 RULE = (

@@ -1,5 +1,6 @@
 """The alignment loss is zero exactly at p e^(r / beta) / Z, and training moves a tiny model there."""
 
+import copy
 import json
 
 import numpy as np
@@ -8,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from empirical.alignment import Pool, Recipe, align, answer_log_prob, draw_pool, pairwise_loss
+from empirical.alignment import Pool, Recipe, align, draw_pool, pairwise_loss
 from empirical.models import load, with_adapter
-from empirical.scoring import score
+from empirical.scoring import answer_log_prob, score
 
 vectors = st.lists(st.floats(-5, 5), min_size=2, max_size=6)
 
@@ -38,11 +39,15 @@ def test_opposite_sign_is_not_optimal():
     assert pairwise_loss(-r, r, 1.0) > 0.5
 
 
-def test_training_log_probability_is_the_scorers(triple):
-    model = triple.prior
-    answers = [[5, 6, 7, 0], [0], [9, 0, 9]]  # id 0 is EOS and padding at once
-    ours = answer_log_prob(model.network, [1, 2, 3], answers)
-    torch.testing.assert_close(ours.double(), score(model, [1, 2, 3], answers).log_prob, atol=1e-4, rtol=1e-5)
+def test_gradients_reach_the_adapter_through_the_shared_prompt(triple):
+    """The gradient of one answer's log-probability, against a plain full pass."""
+    network = copy.deepcopy(triple.prior.network).requires_grad_(True)
+    weight = network.get_decoder().layers[0].self_attn.v_proj.weight
+    prompt, answer = [1, 2, 3], [5, 0, 7]  # id 0 is EOS and padding at once
+    (ours,) = torch.autograd.grad(answer_log_prob(network, prompt, [answer, [9]])[0], weight)
+    log_p = network(torch.tensor([prompt + answer])).logits[0, 2:-1].log_softmax(-1)
+    (plain,) = torch.autograd.grad(log_p.gather(1, torch.tensor(answer)[:, None]).sum(), weight)
+    torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-3)  # float32
 
 
 def test_training_reaches_the_tilted_law(tmp_path, tiny_folder, triple):

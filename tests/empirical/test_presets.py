@@ -32,7 +32,7 @@ def test_smoke_is_tiny(tmp_path):
 
 
 def test_what_ships_fits_together(monkeypatch, tiny_folder, tmp_path):
-    """The shipped head names the prior it was trained on, and the real preset loads adapter and head by their folders."""
+    """The shipped head has the default prior's width; the real preset loads adapter and head by their folders."""
     head = load_head(shipped("reward"))
     assert head.weight.shape == (576,)
     asked = []
@@ -58,7 +58,7 @@ def test_tokenizers_must_agree(tiny_folder, tmp_path):
     vocabulary = (other / "tokenizer.json").read_text(encoding="utf-8")
     (other / "tokenizer.json").write_text(vocabulary.replace('"A":', '"\\u4e00":'), encoding="utf-8")
     assert load(other).tokenizer.get_vocab() != tokenizer.get_vocab()
-    with pytest.raises(InputError, match="tokenizers .* differ"):
+    with pytest.raises(InputError, match=r"tokenizers .* differ"):
         users_triple(str(tiny_folder / "prior"), str(other), "secret", "cpu")
 
 

@@ -1,0 +1,57 @@
+"""The study's tables keep their identities and agree with NumPy on the plain correlations."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from empirical.intervals import Interval
+from empirical.prompts import study_prompts
+from empirical.rows import Shards
+from empirical.studies.tables import aligned_figures, tables
+from empirical.studies.tradeoff import collect, fingerprint
+
+PROMPTS = study_prompts(3)
+
+
+@pytest.fixture(scope="module")
+def rows(triple, few_schemes, small, tmp_path_factory):
+    shards = Shards(tmp_path_factory.mktemp("rows"), "tiny", fingerprint(triple, few_schemes, small))
+    return collect(triple, PROMPTS, few_schemes, small, shards)
+
+
+def test_tables(triple, rows, few_schemes, small):
+    found = tables("tiny", rows, few_schemes, small)
+    assert set(found) == {"tan_tradeoff", "tan_covariance", "tan_schemes"}
+    split = found["tan_covariance"]
+    parts = split.within_prompt + split.between_prompts + split.between_schemes
+    np.testing.assert_allclose(parts, split.total, atol=1e-10)
+    schemes = found["tan_schemes"]
+    assert sorted(schemes.scheme) == sorted(scheme.name for scheme in few_schemes)
+    assert (schemes.n == len(PROMPTS) * small.samples).all()
+    assert ((schemes.ess > 0) & (schemes.ess <= schemes.n + 1e-9)).all()
+    for scheme, group in rows.groupby("scheme"):
+        row = schemes[schemes.scheme == scheme].iloc[0]
+        assert row.string_pearson == pytest.approx(np.corrcoef(group.log_prior, group.reward)[0, 1])
+        assert row.mean_reward_local == pytest.approx(group.reward.mean())
+    local = found["tan_tradeoff"].query("law == 'local' and quantity == 'string_pearson'").iloc[0]
+    assert local.value == pytest.approx(np.corrcoef(rows.log_prior, rows.reward)[0, 1])
+    bounded = found["tan_tradeoff"].dropna(subset=["low"])
+    assert (bounded.low <= bounded.high).all()
+
+
+def test_kl_and_tau_from_ancestral_rows():
+    """Two prompts, known sums: KL is the mean log-ratio; tau compares variances within prompts only."""
+    rows = pd.DataFrame(
+        [
+            ("ancestral", p, a, x)
+            for p, pairs in {"p": [(-1, -3), (-3, -3)], "q": [(-9, -9), (-7, -11)]}.items()
+            for a, x in pairs
+        ],
+        columns=["scheme", "prompt_id", "log_aligned", "log_prior"],
+    )
+    found = aligned_figures(rows)
+    assert found["kl_aligned_prior"].value == pytest.approx(1.5)
+    # variances of S: 2, 2; of X: 0, 2; of S - X: 2, 8
+    assert found["tau_secret_reward"] == Interval(
+        pytest.approx(2 / (1 + 5)), pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)
+    )
