@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,10 +18,11 @@ from empirical import presets
 from empirical.errors import InputError
 from empirical.precision import use_fast_float32
 from empirical.prompts import prompt_id, prompts_from, study_prompts
-from empirical.results import Results
+from empirical.results import Results, checked_with
 from empirical.rows import Shards
 from empirical.schemes import study_schemes
 from empirical.studies import tradeoff, verdict
+from empirical.studies.tables import tables
 from figures import redraw
 from figures.report import build
 from theory.ledger import REGISTRY, Entry, settled, verify
@@ -46,7 +47,7 @@ def everything(
 ) -> None:
     """Run every target and write the report."""
     if context.invoked_subcommand is None:
-        execute(IDS, preset, out, seed, device)
+        execute(IDS, preset, out, seed, device, resume=True)
 
 
 @app.command()
@@ -58,7 +59,7 @@ def run(
     execute(chosen, preset, out, seed, device)
 
 
-@app.command()
+@app.command(name="verify")
 def verify_(preset: PresetName = "default", out: Out = HERE, seed: Seed = 0) -> None:
     """Check every claim of theory and toy; no model is needed."""
     execute(list(REGISTRY), preset, out, seed, "cpu")
@@ -94,21 +95,30 @@ def own_models(
     device: Device = "cpu",
 ) -> None:
     """Run the trade-off study on your own (prior, aligned, reward) models."""
-    results, size = Results.open(out, f"tradeoff-{preset}"), _preset(preset)
-    triple = presets.users_triple(prior, aligned, reward, presets.check_device(device))
+    size = _preset(preset)
     texts = prompts_from(prompts, size.prompts) if prompts else study_prompts(size.prompts)
+    triple = presets.users_triple(prior, aligned, reward, presets.check_device(device))
+    results = Results.open(out, f"tradeoff-{preset}")
     finish(results, [study(results, triple, texts, size, seed, real=True)], time.perf_counter(), seed)
 
 
-def execute(ids: Sequence[str], preset: str, out: Path, seed: int, device: str) -> None:
-    """Verify the chosen claims, run the chosen experiments, then draw and report."""
+def execute(ids: Sequence[str], preset: str, out: Path, seed: int, device: str, resume: bool = False) -> None:
+    """Verify the chosen claims, run the chosen experiments, then draw and report.
+
+    resume: keep the verdicts of theory and toy that an earlier run earned with the same code, libraries and seed.
+    """
     start, size = time.perf_counter(), _preset(preset)
-    results = Results.open(out, preset)
     presets.check_device(device)
-    claims = [REGISTRY[name] for name in ids if name in REGISTRY]
-    entries = [verify(claim, seed) for claim in track(claims, "checking claims", console=console, transient=True)]
-    if "tan.fig1" in ids:
+    results, stamp = Results.open(out, preset), checked_with(seed)
+    known = results.checked(stamp) if resume else {}
+    entries = [known[name] for name in ids if name in REGISTRY and name in known]
+    claims = [REGISTRY[name] for name in ids if name in REGISTRY and name not in known]
+    entries += [verify(claim, seed) for claim in track(claims, "checking claims", console=console, transient=True)]
+    if "tan.fig1" in {claim.id for claim in claims}:
         results.write_tables(simpson.run(seed))
+    if set(REGISTRY) <= {entry.id for entry in entries}:
+        results.write_ledger(entries)
+        results.note(checked=stamp)
     if STUDY in ids:
         triple = presets.default_triple(size, results.folder / "scratch", device)
         entries.append(study(results, triple, study_prompts(size.prompts), size, seed, size.real))
@@ -122,15 +132,15 @@ def study(
     precision, schemes, settings = use_fast_float32(), study_schemes(), size.settings(seed)
     shards = Shards(results.samples, triple.name, tradeoff.fingerprint(triple, schemes, settings))
     rows = tradeoff.collect(triple, prompts, schemes, settings, shards)
-    tables = tradeoff.tables(triple.name, rows, schemes, settings)
-    results.write_tables({**tables, "tan_samples": tradeoff.examples(triple, prompts, rows)})
+    found = tables(triple.name, rows, schemes, settings)
+    results.write_tables({**found, "tan_samples": tradeoff.examples(triple, prompts, rows)})
     models = {
         role: {"name": m.name, "sha256": m.sha256} for role, m in (("prior", triple.prior), ("aligned", triple.aligned))
     }
     results.note(
         models={**models, "reward": triple.reward.describe()}, float32=precision, fingerprint=shards.fingerprint
     )
-    return verdict.entry(triple, {prompt_id(text): text for text in prompts}, rows, tables, settings, real)
+    return verdict.entry(triple, {prompt_id(text): text for text in prompts}, rows, found, settings, real)
 
 
 def finish(results: Results, entries: list[Entry], start: float, seed: int) -> None:
@@ -178,8 +188,15 @@ def main() -> None:
     try:
         app()
     except (InputError, ValueError) as problem:
-        Console(stderr=True).print(str(problem), soft_wrap=True, highlight=False)
-        raise SystemExit(2) from problem
+        _refuse(str(problem))
+    except OSError as problem:
+        what = f"{problem.filename} ({problem.strerror})" if problem.filename else str(problem)
+        _refuse(f"Cannot read or write {what}; free some space or choose another --out.")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    Console(stderr=True).print(sentence, soft_wrap=True, highlight=False)
+    raise SystemExit(2)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ def align(model: LanguageModel, pools: Sequence[Pool], recipe: Recipe, out: Path
     torch.manual_seed(recipe.seed)  # PEFT initialises from torch's global generator
     lora = LoraConfig(r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules=["q_proj", "v_proj"])
     network = get_peft_model(model.network, lora)
+    network.peft_config["default"].base_model_name_or_path = model.name  # a name, not this machine's path
     trained = [weight for weight in network.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _warm_then_decay(step, recipe.steps))
@@ -104,6 +105,7 @@ def align(model: LanguageModel, pools: Sequence[Pool], recipe: Recipe, out: Path
         if step % 10 == 9:
             print(step + 1, np.mean(losses[-10:]), flush=True)
     network.to(torch.bfloat16).save_pretrained(out)
+    (out / "README.md").unlink()  # PEFT's empty card; ours lies beside the folder
     return losses
 
 

@@ -1,10 +1,12 @@
 """A run's folder: tables, samples, ledger and manifest, each written whole or not at all."""
 
+import hashlib
 import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pandas as pd
 
 from empirical.errors import InputError
 from theory.files import write_text
-from theory.ledger import Entry, write
+from theory.ledger import Entry, entries, write
 
 PACKAGES = (
     "numpy",
@@ -25,6 +27,15 @@ PACKAGES = (
     "matplotlib",
     "decoding-tradeoffs",
 )
+
+
+def checked_with(seed: int) -> dict[str, Any]:
+    """What the verdicts of theory and toy depend on: their code, the numerical libraries and the seed."""
+    code = hashlib.blake2b(digest_size=16)
+    for room in ("theory", "toy"):
+        for file in sorted(Path(str(files(room))).rglob("*.py")):
+            code.update(file.read_bytes())
+    return {"code": code.hexdigest(), "seed": seed, **{name: version(name) for name in ("numpy", "scipy", "pandas")}}
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,12 @@ class Results:
     def write_ledger(self, entries: Sequence[Entry]) -> None:
         """Put these entries into ledger.json, in place of older ones of the same id, sorted by id."""
         self._guard(lambda: write(entries, self.folder / "ledger.json", keep_others=True))
+
+    def checked(self, stamp: dict[str, Any]) -> dict[str, Entry]:
+        """Ledger entries, by id, that an earlier run earned with the same code and seed; none if either has changed."""
+        if self.manifest().get("checked") != stamp or not (self.folder / "ledger.json").is_file():
+            return {}
+        return {entry.id: entry for entry in entries(self.folder / "ledger.json")}
 
     def manifest(self) -> dict[str, Any]:
         """What is known of the run so far: versions, seeds, models, commands, wall time."""

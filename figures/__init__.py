@@ -16,13 +16,9 @@ def redraw(results: Path) -> list[str]:
         style.save(tan_fig1.draw(*(tables[name] for name in toy)), results / "figures", "tan_fig1")
         drawn.append("tan_fig1")
     if "tan_schemes" in tables:
-        schemes = tables["tan_schemes"]
-        triple = schemes["triple"].iloc[0]
-        files = sorted((results / "samples").glob(f"{triple}-*.parquet"))
-        rows = pd.concat([pd.read_parquet(file, columns=["scheme", "log_prior", "reward"]) for file in files])
-        rows = rows.merge(schemes[["scheme", "adaptor", "temperature"]], on="scheme")
         tradeoff, covariance = (_global(tables[name]) for name in ("tan_tradeoff", "tan_covariance"))
-        style.save(tan_fig2.draw(rows, schemes, tradeoff, covariance), results / "figures", "tan_fig2")
+        drawing = tan_fig2.draw(tables["tan_strings"], tables["tan_schemes"], tradeoff, covariance)
+        style.save(drawing, results / "figures", "tan_fig2")
         drawn.append("tan_fig2")
     return drawn
 

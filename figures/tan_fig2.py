@@ -102,7 +102,7 @@ def _covariance(axes: Axes, covariance: pd.DataFrame) -> None:
         axes.text(value + shift, height, f"{value:+.3g}".replace("-", "−"), va="center", ha=side)
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     axes.set(title="d  Covariance and its three parts", xlabel="covariance (nats × reward)")
-    axes.set(xlim=(low - 0.25 * reach if low else -0.03 * reach, high + 0.25 * reach if high else 0.03 * reach))
+    axes.set(xlim=(low - 0.45 * reach if low else -0.03 * reach, high + 0.45 * reach if high else 0.03 * reach))
     axes.set_yticks(heights, labels=list(PARTS.values()))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -1,5 +1,6 @@
 """The command line: targets, exit codes, one sentence an error, and what a run leaves behind."""
 
+import errno
 import json
 import sys
 
@@ -80,6 +81,19 @@ def test_the_study_on_random_models(monkeypatch, tmp_path):
     assert {path.name: path.read_bytes() for path in (folder / "tables").iterdir()} == before
 
 
+def test_a_second_run_keeps_verdicts_and_an_explicit_one_checks_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(paper_repro, "IDS", ["tan.ex1"])
+    monkeypatch.setattr(paper_repro, "REGISTRY", {"tan.ex1": ledger.REGISTRY["tan.ex1"]})
+    verified = []
+    monkeypatch.setattr(
+        paper_repro, "verify", lambda claim, seed: verified.append(claim.id) or ledger.verify(claim, seed)
+    )
+    common = ["--preset", "smoke", "--out", tmp_path]
+    for arguments, times in (([], 1), ([], 1), (["verify"], 2), (["--seed", "1"], 3)):
+        assert call(monkeypatch, *arguments, *common) == 0
+        assert len(verified) == times
+
+
 def test_own_models(monkeypatch, tmp_path, tiny_folder):
     monkeypatch.setitem(presets.PRESETS, "smoke", presets.Preset(2, 2, 4, corpora=50, resamples=20))
     prompts = tmp_path / "prompts.txt"
@@ -105,6 +119,15 @@ def test_a_contradicted_claim_exits_with_1(monkeypatch, tmp_path, capsys):
     assert call(monkeypatch, "run", "tan.ex1", "--preset", "smoke", "--out", tmp_path) == 1
     assert "contradicted" in capsys.readouterr().out
     assert json.loads((tmp_path / "smoke" / "ledger.json").read_text())[0]["verdict"] == "inconclusive"
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path, capsys):
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device", "figure.pdf")
+
+    monkeypatch.setattr(paper_repro, "redraw", full)
+    assert call(monkeypatch, "run", "chang.thm3.5", "--preset", "smoke", "--out", tmp_path) == 2
+    assert "figure.pdf (No space left on device); free some space" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,20 @@ def read(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def entries(path: Path) -> list[Entry]:
+    """The rows of a written ledger as entries; a number that was written as null comes back as NaN."""
+    found = []
+    for row in read(path):
+        checks = tuple(Check(**{key: _nan(value) for key, value in check.items()}) for check in row["checks"])
+        controls = tuple(Control(**control) for control in row["controls"])
+        found.append(Entry(**{**row, "checks": checks, "controls": controls}))
+    return found
+
+
+def _nan(value: Any) -> Any:
+    return float("nan") if value is None else value
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}

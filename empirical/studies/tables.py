@@ -45,8 +45,24 @@ def tables(
         covariances.append({"triple": name, "law": law, **{key: part[0, 1] for key, part in parts.items()}})
         if per_scheme and law == "global":
             found["tan_schemes"] = scheme_table(name, strings, weights, means, schemes, rows)
+    if per_scheme:
+        found["tan_strings"] = string_table(name, rows, schemes)
     quantities += [_quantity(name, "ancestral", key, value) for key, value in aligned_figures(rows).items()]
     return found | {"tan_tradeoff": pd.DataFrame(quantities), "tan_covariance": pd.DataFrame(covariances)}
+
+
+def string_table(name: str, rows: pd.DataFrame, schemes: Sequence[Scheme]) -> pd.DataFrame:
+    """One row a string: where it lies, its scheme, and its self-normalised weight among its prompt's strings."""
+    marks = pd.DataFrame(
+        [(s.name, s.family, s.temperature) for s in schemes], columns=["scheme", "adaptor", "temperature"]
+    )
+    cells = rows.groupby(["scheme", "prompt_id"]).log_kept
+    weight = np.exp(rows.log_kept - cells.transform("max"))
+    weight /= weight.groupby([rows.scheme, rows.prompt_id]).transform("sum")
+    kept = rows[["prompt_id", "scheme", "sample_id", "log_prior", "reward", "finished"]].assign(
+        triple=name, weight=weight
+    )
+    return kept.merge(marks, on="scheme")
 
 
 def _quantity(name: str, law: str, key: str, interval: Interval) -> dict[str, Any]:

@@ -56,9 +56,12 @@ def test_training_reaches_the_tilted_law(tmp_path, tiny_folder, triple):
     recipe = Recipe(beta=1.0, steps=60, answers=8, max_new=6, prompts_a_step=1, answers_a_step=8, learning_rate=3e-3)
     drawn = draw_pool(prior, triple.reward, "Name a fruit.", recipe)
     pool = Pool(drawn.prompt, drawn.answers, drawn.log_prior, (drawn.reward - drawn.reward.mean()) / drawn.reward.std())
-    losses = align(load(tiny_folder / "prior"), [pool], recipe, tmp_path)
+    losses = align(load(tiny_folder / "prior", name="tiny"), [pool], recipe, tmp_path)
     assert losses[-1] < losses[0] / 10
     aligned = with_adapter(load(tiny_folder / "prior"), tmp_path, "aligned")
     log_ratio = score(aligned, pool.prompt, pool.answers).log_prob - pool.log_prior
     assert np.corrcoef(log_ratio, pool.reward)[0, 1] > 0.9
-    assert json.loads((tmp_path / "adapter_config.json").read_text())["r"] == 8
+    described = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert described["r"] == 8
+    assert "/tmp" not in described["base_model_name_or_path"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]

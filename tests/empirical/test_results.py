@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from empirical.errors import InputError
-from empirical.results import Results
+from empirical.results import Results, checked_with
 from theory.ledger import Check, Control, Entry
 
 
@@ -32,6 +32,16 @@ def test_tables_and_manifest(tmp_path):
     assert manifest["seed"] == 3
     assert "torch" in manifest["versions"]
     assert not list((tmp_path / "smoke").rglob(".*"))
+
+
+def test_verdicts_are_kept_only_for_the_same_code_and_seed(tmp_path):
+    results = Results.open(tmp_path, "smoke")
+    assert results.checked(checked_with(0)) == {}
+    results.write_ledger([entry("tan.a", 1.0)])
+    results.note(checked=checked_with(0))
+    assert results.checked(checked_with(0)) == {"tan.a": entry("tan.a", 1.0)}
+    assert results.checked(checked_with(1)) == {}
+    assert results.checked(checked_with(0) | {"code": "another"}) == {}
 
 
 def test_unwritable(tmp_path):

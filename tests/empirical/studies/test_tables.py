@@ -21,11 +21,16 @@ def rows(triple, few_schemes, small, tmp_path_factory):
 
 def test_tables(triple, rows, few_schemes, small):
     found = tables("tiny", rows, few_schemes, small)
-    assert set(found) == {"tan_tradeoff", "tan_covariance", "tan_schemes"}
+    assert set(found) == {"tan_tradeoff", "tan_covariance", "tan_schemes", "tan_strings"}
     split = found["tan_covariance"]
     parts = split.within_prompt + split.between_prompts + split.between_schemes
     np.testing.assert_allclose(parts, split.total, atol=1e-10)
+    strings = found["tan_strings"]
+    assert len(strings) == len(rows)
+    np.testing.assert_allclose(strings.groupby(["scheme", "prompt_id"]).weight.sum(), 1)
     schemes = found["tan_schemes"]
+    weighted = (strings.weight * strings.reward).groupby(strings.scheme).sum() / len(PROMPTS)
+    np.testing.assert_allclose(weighted[schemes.scheme], schemes.mean_reward)
     assert sorted(schemes.scheme) == sorted(scheme.name for scheme in few_schemes)
     assert (schemes.n == len(PROMPTS) * small.samples).all()
     assert ((schemes.ess > 0) & (schemes.ess <= schemes.n + 1e-9)).all()
