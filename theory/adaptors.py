@@ -99,10 +99,10 @@ def compose(first: Adaptor, second: Adaptor) -> Adaptor:
 
     >>> import numpy as np
     >>> p = np.log([0.5, 0.3, 0.2])
-    >>> temper_then_cut = compose(temperature(2.0), nucleus(0.6))
-    >>> cut_then_temper = compose(nucleus(0.6), temperature(2.0))
+    >>> temper_then_cut = compose(temperature(2.0), nucleus(0.75))
+    >>> cut_then_temper = compose(nucleus(0.75), temperature(2.0))
     >>> int(np.isfinite(temper_then_cut(p)).sum()), int(np.isfinite(cut_then_temper(p)).sum())
-    (2, 2)
+    (3, 2)
     """
     return Adaptor(f"{first.name}+{second.name}", partial(_compose, first=first, second=second))
 

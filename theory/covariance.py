@@ -87,7 +87,7 @@ def temperature_response(log_q: Floats, x: Floats, r: Floats) -> tuple[Floats, F
 
 
 def tilted_slope(log_q: Floats, x: Floats, r: Floats) -> Floats:
-    """dE[R]/dE[X] = C / Var X along q_theta ∝ q e^(theta X): the slope from band to band of mean X, [..., M] -> [...]."""
+    """dE[R]/dE[X] = C / Var X along q_theta ∝ q e^(theta X), from band to band of mean X: [..., M] -> [...]."""
     parts = covariance(log_q, x, r)
     return np.asarray(parts.xr / parts.x)
 

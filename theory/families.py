@@ -1,4 +1,4 @@
-"""Models over endless strings with closed forms: automata of a few states, and laws of a^n whose p(eos) has no bound."""
+"""Models over endless strings: automata of a few states, and laws of a^n whose p(eos) has no lower bound."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ def geometric(m: int, e: float) -> Automaton:
 
 
 def golden_bigram() -> Automaton:
-    """A tight bigram that never ends after a: start -> a; a -> a or b; b -> a or the end; each with probability 1/2."""
-    arcs = [[0, 1, 0], [0, 0.5, 0.5], [0, 0.5, 0]]
+    """A tight bigram that never ends after a: it starts with a; a or b follows a, a or the end follows b, evenly."""
+    arcs = np.array([[0, 1, 0], [0, 0.5, 0.5], [0, 0.5, 0]])
     with np.errstate(divide="ignore"):  # log 0 is meant
-        return Automaton(np.log(arcs)[..., None], np.log([0, 0, 0.5]))
+        return Automaton(np.log(arcs)[..., None], np.log(np.array([0, 0, 0.5])))
 
 
 def random_automaton(

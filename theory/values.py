@@ -24,7 +24,7 @@ Backup: TypeAlias = Callable[[Floats, Floats], Floats]
 class Values:
     """What each prefix, and each token after it, is worth.
 
-    state: [..., M], V(s). action: [..., M, n + 1], Q(s, a), EOS last; 0 for the symbols that the greatest length forbids.
+    state: [..., M], V(s). action: [..., M, n + 1], Q(s, a), EOS last; 0 for symbols that the greatest length forbids.
     """
 
     state: Floats

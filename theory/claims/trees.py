@@ -65,6 +65,11 @@ def solved(tree: Tree, reward: Floats) -> Floats:
     return np.asarray(np.linalg.solve(np.eye(ended.shape[-1]) - transitions(tree), ended[..., None])[..., 0])
 
 
+def apart(a: Tree, b: Tree) -> Floats:
+    """The largest difference of any string's probability: [...]."""
+    return np.asarray(np.abs(np.exp(a.log_prob) - np.exp(b.log_prob)).max(axis=-1))
+
+
 def chosen(choice: NDArray[np.int64]) -> Tree:
     """The deterministic policy that takes token choice[..., s] after prefix s: [..., M] integers."""
     return Tree(np.where(np.arange(SYMBOLS + 1) == choice[..., None], 0.0, -np.inf))

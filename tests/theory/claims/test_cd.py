@@ -10,6 +10,7 @@ from theory.claims.cd import best_of_k, sequences, tokenwise
 from theory.claims.cd.two_steps import two_steps
 from theory.guidance import gibbs
 from theory.ledger import REGISTRY, verify
+from theory.values import tokenwise as tokenwise_rule
 
 
 @pytest.mark.parametrize(
@@ -29,18 +30,17 @@ def test_a_broken_rule_contradicts_theorem_2_1(monkeypatch, broken):
 
 @pytest.mark.parametrize("id", ["cd.tradeoff", "cd.seq_vs_tok", "cd.chain", "cd.softvalue"])
 def test_a_broken_rule_contradicts_the_claims_on_sequences(monkeypatch, id):
-    monkeypatch.setattr(sequences, "controlled", lambda p, v, lam: gibbs(p, 1.1 * lam * v))
+    monkeypatch.setattr(sequences, "tokenwise", lambda tree, values, lam: tokenwise_rule(tree, values, 1.1 * lam))
     assert any(fault.startswith("check failed") for fault in verify(REGISTRY[id]).faults())
 
 
 @pytest.mark.parametrize(("scale", "shortfall"), [(1.0, 0.0233), (3.0, 0.5562), (5.0, 1.4737)])
 def test_the_coin_world_costs_the_tokenwise_rule_what_the_audit_says(scale, shortfall):
-    world, one = sequences.coin(scale), np.ones(1)
-    best, tok = sequences.optimum(world, one), sequences.strings(*sequences.tokenwise(world, one))
-    found = sequences.score(best, world, one) - sequences.score(tok, world, one)
-    assert found[0] == pytest.approx(shortfall, abs=5e-5)
-    tilted = np.exp([0.0, 0.0, scale, -scale]) / [2.0, 2.0, 2 * np.cosh(scale), 2 * np.cosh(scale)]
-    np.testing.assert_allclose(np.exp(tok[0]), 0.5 * tilted, rtol=1e-12)
+    tree, reward = sequences.coin(scale)
+    assert sequences.shortfall(tree, reward, 1.0) == pytest.approx(shortfall, abs=5e-5)
+    law = np.exp(sequences.controlled(tree, reward, 1.0).log_prob)
+    tilted = np.exp([scale, -scale]) / (2 * np.cosh(scale))
+    np.testing.assert_allclose(law, [0, 0.5, 0, 0, 0, *(0.5 * tilted)], rtol=1e-12, atol=1e-15)
 
 
 def test_the_erratum_is_withdrawn_for_an_objective_without_the_baseline(monkeypatch):

@@ -2,45 +2,38 @@
 
 import numpy as np
 
-from theory.arrays import Array, expectation, logsumexp, normalised
-from theory.claims.cd.two_steps import TwoSteps, two_steps
-from theory.claims.optimality import EXPONENTS, ROUNDING, rowwise
-from theory.guidance import controlled
+from theory.arrays import expectation, logsumexp
+from theory.claims.optimality import EXPONENTS, ROUNDING
+from theory.claims.trees import BATCH, DEPTH, SYMBOLS, apart, passing, random_world
 from theory.information import kl
+from theory.language_models import Floats, Tree, from_scores, random_tree, strings
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
+from theory.values import hard_values, sequence_objective, sequence_optimum, soft_values, tokenwise
 
 
-def strings(log_first: Array, log_second: Array) -> Array:
-    """log pi(z1 z2): [B, n^2]."""
-    return (log_first[..., None] + log_second).reshape(len(log_first), -1)
-
-
-def tokenwise(world: TwoSteps, lam: Array) -> tuple[Array, Array]:
-    """Controlled decoding with the base model's values at both steps: log pi(z1) [B, n], log pi(z2 | z1) [B, n, n]."""
-    first = rowwise(controlled, lam, world.log_first, world.values)
-    return first, rowwise(controlled, lam, world.log_second, world.reward)
-
-
-def score(log_y: Array, world: TwoSteps, lam: Array) -> Array:
-    """The sequence-level objective lambda E_pi r - KL(pi || p) of a law of strings [B, n^2]."""
-    reward = world.reward.reshape(log_y.shape)
-    return lam * expectation(log_y, reward) - kl(log_y, strings(world.log_first, world.log_second))
-
-
-def optimum(world: TwoSteps, lam: Array) -> Array:
-    """The sequence-level optimum p(y) e^(lambda r(y)) / Z: [B, n^2]."""
-    return normalised(strings(world.log_first, world.log_second) + lam[:, None] * world.reward.reshape(len(lam), -1))
-
-
-def draw(rng: np.random.Generator) -> tuple[TwoSteps, Array]:
-    """Random worlds of three tokens, rewards in [-1, 1], and the strengths in turn."""
-    return two_steps(rng, 1000, 3, 1e-6, -1.0, 1.0), np.resize(EXPONENTS, 1000)
-
-
-def coin(scale: float) -> TwoSteps:
+def coin(scale: float) -> tuple[Tree, Floats]:
     """First token A or B, a fair coin; reward 0 after A, +scale or -scale, another fair coin, after B."""
-    half = np.log([[0.5, 0.5]])
-    return TwoSteps(half, np.broadcast_to(half, (1, 2, 2)), np.array([[[0.0, 0.0], [scale, -scale]]]))
+    every = strings(2, 2)
+    law: dict[tuple[int, ...], float] = {(0,): 0.5, (1, 0): 0.25, (1, 1): 0.25}
+    reward: dict[tuple[int, ...], float] = {(1, 0): scale, (1, 1): -scale}
+    tree, _ = from_scores(np.array([np.log(law[y]) if y in law else -np.inf for y in every]), 2)
+    return tree, np.array([reward.get(y, 0.0) for y in every])
+
+
+def controlled(tree: Tree, reward: Floats, lam: float) -> Tree:
+    """Controlled decoding with the base model's own values."""
+    return tokenwise(tree, hard_values(tree, reward), lam)
+
+
+def visits(policy: Tree) -> Floats:
+    """The probability that a string of the policy runs through each prefix: [..., M]."""
+    return np.asarray(np.exp(policy.log_prob) @ passing())
+
+
+def shortfall(tree: Tree, reward: Floats, lam: float) -> Floats:
+    """By how much the tokenwise rule misses the optimum of the sequence-level objective, in nats: [...]."""
+    best, tok = sequence_optimum(tree, reward, lam), controlled(tree, reward, lam)
+    return sequence_objective(best, tree, reward, lam) - sequence_objective(tok, tree, reward, lam)
 
 
 @claim(
@@ -55,27 +48,27 @@ def coin(scale: float) -> TwoSteps:
     verdict="erratum",
 )
 def sequence(rng: np.random.Generator) -> Evidence:
-    """The coin world at λc = 1, 3, 5, and random worlds."""
-    one, shortfalls, closed, shares = np.ones(1), [], [], []
-    for scale in (1.0, 3.0, 5.0):
-        world = coin(scale)
-        first, second = tokenwise(world, one)
-        best = optimum(world, one)
-        shortfalls.append(float((score(best, world, one) - score(strings(first, second), world, one))[0]))
-        closed.append(float(np.log((1 + np.cosh(scale)) / 2) - np.log(np.cosh(scale)) / 2))
-        shares.append(float(np.exp(logsumexp(best[:, 2:]))[0] - np.cosh(scale) / (1 + np.cosh(scale))))
-        shares.append(float(np.exp(first[0, 1]) - 0.5))
-    yield at_least("printed: tokenwise falls short (nats)", oracle="enumeration", margins=shortfalls, tolerance=0.02)
-    gaps = np.abs(np.subtract(shortfalls, closed))
+    """The coin world at λc = 1, 3, 5, and random trees."""
+    scales = np.array([1.0, 3.0, 5.0])
+    short = [float(shortfall(*coin(scale), 1.0)) for scale in scales]
+    yield at_least("printed: tokenwise falls short (nats)", oracle="enumeration", margins=short, tolerance=0.02)
+    gaps = np.abs(short - np.log((1 + np.cosh(scales)) / 2) + np.log(np.cosh(scales)) / 2)
     yield at_most("corrected: the coin's shortfall", oracle="closed form", residuals=gaps, tolerance=ROUNDING)
-    yield at_most("corrected: the coin's shares", oracle="closed form", residuals=np.abs(shares), tolerance=ROUNDING)
-    world, lam = draw(rng)
-    tok, seq = strings(*tokenwise(world, lam)), optimum(world, lam)
-    short = score(seq, world, lam) - score(tok, world, lam)
-    gaps = np.abs(short - kl(tok, seq))
-    yield at_most("corrected: shortfall = KL(π_tok‖π_seq)", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
-    yield rejects("no shortfall at all", at_most("", oracle="", residuals=short, tolerance=1e-3))
-    gaps = np.abs(short - kl(seq, tok))
+    shares = [np.exp(sequence_optimum(*coin(scale), 1.0).log_steps[0, 1]) for scale in scales]
+    gaps = np.abs(shares - np.cosh(scales) / (1 + np.cosh(scales)))
+    yield at_most("corrected: the optimum's share of B", oracle="closed form", residuals=gaps, tolerance=ROUNDING)
+    kept = [abs(np.exp(controlled(*coin(scale), 1.0).log_steps[0, 1]) - 0.5) for scale in scales]
+    yield at_most("corrected: tokenwise keeps 1/2 for B", oracle="closed form", residuals=kept, tolerance=ROUNDING)
+
+    tree, reward = random_world(rng, -1.0, 1.0)
+    for lam in EXPONENTS:
+        tok, seq = controlled(tree, reward, lam).log_prob, sequence_optimum(tree, reward, lam).log_prob
+        missed = shortfall(tree, reward, lam)
+        gaps = np.abs(missed - kl(tok, seq))
+        name = f"corrected: shortfall = KL(π_tok‖π_seq), λ = {lam:g}"
+        yield at_most(name, oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
+    yield rejects("no shortfall at all", at_most("", oracle="", residuals=missed, tolerance=1e-3))
+    gaps = np.abs(missed - kl(seq, tok))
     yield rejects("KL(π_seq‖π_tok) for KL(π_tok‖π_seq)", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
 
 
@@ -91,26 +84,25 @@ def sequence(rng: np.random.Generator) -> Evidence:
 )
 def chain(rng: np.random.Generator) -> Evidence:
     """Random policies and the tokenwise rule, all strings enumerated."""
-    world, lam = draw(rng)
-    base = strings(world.log_first, world.log_second)
-    first, second = normalised(rng.normal(size=(1000, 3))), normalised(rng.normal(size=(1000, 3, 3)))
-    step = kl(second, world.log_second)
-    gaps = np.abs(kl(strings(first, second), base) - kl(first, world.log_first) - expectation(first, step))
+    tree, reward = random_world(rng, -1.0, 1.0)
+    policy, values = random_tree(SYMBOLS, DEPTH, rng, batch=(BATCH,)), hard_values(tree, reward)
+    whole, step = kl(policy.log_prob, tree.log_prob), kl(policy.log_steps, tree.log_steps)
+    gaps = np.abs(whole - np.sum(visits(policy) * step, axis=-1))
     yield at_most("KL(π‖p) = E_π Σ D", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
-    off = kl(strings(first, second), base) - kl(first, world.log_first) - expectation(world.log_first, step)
-    yield rejects("prefixes drawn from p", at_most("", oracle="", residuals=np.abs(off), tolerance=1e-3))
-    gain = expectation(strings(first, second), world.reward.reshape(1000, -1)) - world.value
-    summed = expectation(first, world.values) - world.value
-    summed = summed + expectation(first, expectation(second, world.reward) - world.values)
-    yield at_most("E_π r − E_p r = E_π Σ A", oracle="enumeration", residuals=np.abs(gain - summed), tolerance=ROUNDING)
+    gaps = np.abs(whole - np.sum(visits(tree) * step, axis=-1))
+    yield rejects("prefixes drawn from p", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+    gain = expectation(policy.log_prob, reward) - expectation(tree.log_prob, reward)
+    advantage = expectation(policy.log_steps, values.action) - values.state
+    gaps = np.abs(gain - np.sum(visits(policy) * advantage, axis=-1))
+    yield at_most("E_π r − E_p r = E_π Σ A", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
 
-    first, second = tokenwise(world, lam)
-    outer = logsumexp(world.log_first + lam[:, None] * (world.values - world.value[:, None]))
-    inner = logsumexp(world.log_second + lam[:, None, None] * (world.reward - world.values[..., None]))
-    better = score(strings(first, second), world, lam) - lam * world.value
-    gaps = np.abs(better - outer - expectation(first, inner))
-    yield at_most("the tokenwise gain", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
-    yield at_most("is never a loss", oracle="Jensen", residuals=-better, tolerance=ROUNDING)
+    for lam in EXPONENTS:
+        tok = controlled(tree, reward, lam)
+        better = sequence_objective(tok, tree, reward, lam) - lam * expectation(tree.log_prob, reward)
+        each = logsumexp(tree.log_steps + lam * (values.action - values.state[..., None]))
+        gaps = np.abs(better - np.sum(visits(tok) * each, axis=-1))
+        yield at_most(f"the tokenwise gain, λ = {lam:g}", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
+        yield at_most(f"is never a loss, λ = {lam:g}", oracle="Jensen", residuals=-better, tolerance=ROUNDING)
 
 
 @claim(
@@ -124,26 +116,28 @@ def chain(rng: np.random.Generator) -> Evidence:
     verdict="holds",
 )
 def soft(rng: np.random.Generator) -> Evidence:
-    """Random worlds, all strings enumerated; the small-λ law at ±λ, so that odd orders cancel."""
-    world, lam = draw(rng)
-    values = logsumexp(world.log_second + lam[:, None, None] * world.reward) / lam[:, None]
-    _, second = tokenwise(world, lam)
-    best = optimum(world, lam)
-    telescoped = strings(rowwise(controlled, lam, world.log_first, values), second)
-    gaps = np.abs(np.exp(telescoped) - np.exp(best)).max(axis=-1)
-    yield at_most("soft values give p e^(λr)/Z", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
-    gaps = np.abs(np.exp(strings(*tokenwise(world, lam))) - np.exp(best)).max(axis=-1)
+    """Random trees, all strings enumerated; the small-λ law at ±λ, so that odd orders cancel."""
+    tree, reward = random_world(rng, -1.0, 1.0)
+    for lam in EXPONENTS:
+        best = sequence_optimum(tree, reward, lam)
+        gaps = apart(tokenwise(tree, soft_values(tree, reward, lam), lam), best)
+        name = f"soft values give p e^(λr)/Z, λ = {lam:g}"
+        yield at_most(name, oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
+        gaps = apart(controlled(tree, reward, lam), best)
     yield rejects("expected rewards for soft values", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
 
-    spread = expectation(world.log_second, (world.reward - world.values[..., None]) ** 2)
-    mean = expectation(world.log_first, spread)
-    leading = expectation(world.log_first, (spread - mean[:, None]) ** 2) / 8
-    sides = [np.full(1000, sign * 0.02) for sign in (-1, 1)]
-    short = np.mean([kl(strings(*tokenwise(world, side)), optimum(world, side)) for side in sides], axis=0) / 0.02**4
-    # With two tokens only the first leaves a variance to vary. The next even order is λ² = 4e-4 of terms that rewards
-    # in [-1, 1] keep below 1; rounding adds 1e-16 / λ⁴.
-    yield at_most("the λ⁴ law", oracle="variance", residuals=np.abs(short - leading), tolerance=1e-3)
-    yield rejects("λ⁴/4 for λ⁴/8", at_most("", oracle="", residuals=np.abs(short - 2 * leading), tolerance=1e-3))
+    first, second = hard_values(tree, reward), hard_values(tree, reward**2)
+    spread, next_spread = second.state - first.state**2, second.action - first.action**2
+    mean = expectation(tree.log_steps, next_spread)
+    leading = expectation(tree.log_steps, (next_spread - mean[..., None]) ** 2)
+    law = np.sum(visits(tree) * leading, axis=-1) / 8
+    small = 0.02
+    short = np.mean([shortfall(tree, side * reward, small) for side in (-1, 1)], axis=0) / small**4
+    # The next even order is λ² of terms that rewards in [-1, 1] keep below 1; rounding adds 1e-15 / λ⁴ < 1e-8.
+    yield at_most("the λ⁴ law", oracle="variance", residuals=np.abs(short - law), tolerance=small**2)
+    yield rejects("λ⁴/4 for λ⁴/8", at_most("", oracle="", residuals=np.abs(short - 2 * law), tolerance=1e-3))
+    squared = np.sum(visits(tree) * spread**2, axis=-1) / 8
+    yield rejects("v² for Var v", at_most("", oracle="", residuals=np.abs(short - squared), tolerance=1e-3))
 
 
 @claim(
@@ -156,16 +150,17 @@ def soft(rng: np.random.Generator) -> Evidence:
     verdict="holds",
 )
 def tradeoff(rng: np.random.Generator) -> Evidence:
-    """Central differences of the rule that we run."""
-    world, lam = draw(rng)
-    h = 1e-4
-    ends = [rowwise(controlled, lam + side, world.log_first, world.values) for side in (-h, h)]
-    advantage = (expectation(ends[1], world.values) - expectation(ends[0], world.values)) / (2 * h)
-    divergence = (kl(ends[1], world.log_first) - kl(ends[0], world.log_first)) / (2 * h)
-    log_pi = rowwise(controlled, lam, world.log_first, world.values)
-    variance = expectation(log_pi, (world.values - expectation(log_pi, world.values)[:, None]) ** 2)
-    # Central differences err by h² times third derivatives below 100.
-    for name, gaps in {"dA/dλ = Var": advantage - variance, "dD/dλ = λ Var": divergence - lam * variance}.items():
-        yield at_most(name, oracle="central differences", residuals=np.abs(gaps), tolerance=1e-6)
-    off = np.abs(divergence - variance)
+    """Central differences of the rule that we run, at every prefix."""
+    tree, reward = random_world(rng, -1.0, 1.0)
+    q, h = hard_values(tree, reward).action, 1e-4
+    for lam in EXPONENTS:
+        low, here, high = (controlled(tree, reward, lam + side).log_steps for side in (-h, 0.0, h))
+        advantage = (expectation(high, q) - expectation(low, q)) / (2 * h)
+        divergence = (kl(high, tree.log_steps) - kl(low, tree.log_steps)) / (2 * h)
+        variance = expectation(here, (q - expectation(here, q)[..., None]) ** 2)
+        # Central differences err by h² times third derivatives below 100.
+        for name, gaps in {"dA/dλ = Var": advantage - variance, "dD/dλ = λ Var": divergence - lam * variance}.items():
+            residuals = np.abs(gaps).ravel()
+            yield at_most(f"{name}, λ = {lam:g}", oracle="central differences", residuals=residuals, tolerance=1e-6)
+    off = np.abs(divergence - variance).ravel()
     yield rejects("dD/dλ = Var", at_most("", oracle="", residuals=off, tolerance=1e-3))

@@ -66,8 +66,8 @@ def stays_bounded(rng: np.random.Generator) -> Evidence:
     check = partial(at_least, oracle="steps of p₊ by enumeration", tolerance=-EXACT)
     yield check("log p₊(eos | y) less the bound", margins=(ends - sharp).min(axis=-1))
     yield check("the sharp bound less log ε - 2B/β", margins=[sharp - np.log(least) + 2 * BOUND / beta])
-    worst = _ending(random_tree(2, 1, rng, batch=(200,)), 1.0 - 1e-9)
-    worst = Tree(np.concatenate([_first_row(rng, least), worst.log_steps[..., 1:, :]], axis=-2))
+    leaves = random_tree(2, 1, rng, batch=(200,)).log_steps[..., 1:, :]
+    worst = Tree(np.concatenate([_first_row(rng, least), leaves], axis=-2))
     extreme = np.broadcast_to([-BOUND, BOUND, BOUND], (200, 3))
     attained = aligned(worst, extreme, beta)[0].log_steps[..., 0, -1]
     yield at_most(
@@ -93,7 +93,8 @@ def stays_bounded(rng: np.random.Generator) -> Evidence:
 )
 def any_model(rng: np.random.Generator) -> Evidence:
     beta, sizes = float(rng.uniform(0.3, 0.8)), (1, 5, 20)
-    excess, foreign = [], []
+    excess: list[Floats] = []
+    foreign: list[Floats] = []
     for size in sizes:
         world = random_world(rng, 2, 1, (400,), beta)
         log_q, counts = log_dirichlet(3, rng, batch=(400,)), corpus_types(3, size)

@@ -1,0 +1,104 @@
+"""Theorem 3.1 read as a fixed point, P_* being taken under the policy itself, and against controlled decoding."""
+
+import numpy as np
+
+from theory.arrays import expectation, logsumexp, normalised
+from theory.claims.optimality import EXPONENTS, ROUNDING, simplex
+from theory.claims.trees import BATCH, DEPTH, apart, random_grader, random_world
+from theory.guidance import classifier_guidance, controlled
+from theory.information import kl
+from theory.language_models import Floats, Tree, aligned, random_tree
+from theory.ledger import Evidence, at_least, at_most, claim, rejects
+from theory.values import backward, hard_values, log_values, optimal_values
+
+
+def respond(log_p: Floats, log_q: Floats, lam: float) -> Floats:
+    """Theorem 3.1's rule with the success probabilities Q at hand; p itself where no token can succeed."""
+    hopeless = np.isneginf(logsumexp(log_p + log_q, keepdims=True))
+    return np.asarray(classifier_guidance(log_p, np.where(hopeless, 0.0, log_q), lam))
+
+
+def fixed_point(tree: Tree, log_d: Floats, lam: float) -> Tree:
+    """The policy that answers its own success probabilities, longest prefixes first."""
+    log_q = backward(tree, log_d, lambda p, q: np.asarray(logsumexp(respond(p, q, lam) + q))).action
+    return Tree(respond(tree.log_steps, log_q, lam))
+
+
+@claim(
+    "chang.thm3.1-selfconsistent",
+    paper="chang",
+    where="Theorem 3.1 with P_* = P_(π_*)",
+    kind="theorem",
+    statement="On a finite tree exactly one policy satisfies π ∝ P_G P_π(r=1|s,·)^λ at every prefix, and best "
+    "responses reach it from any start in as many sweeps as the tree has levels. With the paper's deterministic grader "
+    "it is degenerate: P_G masked to the tokens that can still succeed and normalised locally, the same for every λ; "
+    "it always succeeds, but is not P_G(y|r=1).",
+    verdict="holds-with-assumption",
+    assumptions="Finite tree; π = P_G by convention where no continuation succeeds. An equilibrium of one problem a "
+    "prefix, not the optimum of one objective over strings.",
+)
+def self_consistent(rng: np.random.Generator) -> Evidence:
+    """Backward induction against best responses from random starts; masks; the posterior."""
+    tree, d = random_world(rng, 0.05, 0.95)
+    log_d, moved = np.log(d), []
+    for lam in EXPONENTS:
+        found, policy = fixed_point(tree, log_d, lam), random_tree(2, DEPTH, rng, batch=(BATCH,))
+        for _ in range(DEPTH + 1):
+            policy = Tree(respond(tree.log_steps, log_values(policy, log_d).action, lam))
+        gaps = apart(policy, found)
+        yield at_most(f"best responses meet it, λ = {lam:g}", oracle="iteration", residuals=gaps, tolerance=ROUNDING)
+        moved.append(found)
+    one_sweep = Tree(respond(tree.log_steps, log_values(tree, log_d).action, 3.0))
+    gaps = apart(one_sweep, moved[EXPONENTS.index(3.0)])
+    yield rejects("one answer to the base model's Q", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+    gaps = apart(moved[0], moved[-1])
+    yield rejects("no λ in it with a random grader", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+
+    passed = random_grader(rng)
+    viable = np.isfinite(optimal_values(tree, passed).action) & np.isfinite(tree.log_steps)
+    viable = np.where(viable.any(axis=-1, keepdims=True), viable, np.isfinite(tree.log_steps))
+    mask = Tree(normalised(np.where(viable, tree.log_steps, -np.inf)))
+    gaps = np.concatenate([apart(fixed_point(tree, passed, lam), mask) for lam in EXPONENTS])
+    yield at_most("grader in {0,1}: the mask for every λ", oracle="Q_* in {0,1}", residuals=gaps, tolerance=ROUNDING)
+    failure = np.abs(log_values(mask, passed).state[:, 0])
+    yield at_most("which always succeeds", oracle="enumeration", residuals=failure, tolerance=ROUNDING)
+    posterior, _ = aligned(tree, passed)
+    gaps = kl(posterior.log_prob, mask.log_prob)
+    yield rejects("the mask as P_G(y|r=1)", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+
+
+@claim(
+    "chang.vs_cd",
+    paper="chang",
+    where="Section 3.1, remark after Theorem 3.1",
+    kind="statement",
+    statement="Printed: rewritten with values, the rule is similar to controlled decoding. For a binary reward they "
+    "are P_G V^λ and P_G e^(λV), different policies. Corrected: they agree when controlled decoding is given the log "
+    "value log E[D|prefix], and then sample P_G(y|r=1) at λ = 1; its own value of the reward log D is E[log D|prefix], "
+    "smaller by Jensen's inequality.",
+    verdict="erratum",
+)
+def versus_controlled_decoding(rng: np.random.Generator) -> Evidence:
+    """One step with success probabilities far apart; then trees, all strings enumerated."""
+    log_p, q = simplex(rng, BATCH, 4, 0.05), rng.uniform(0.05, 0.95, size=(BATCH, 4))
+    q[:, 0], q[:, 1] = 0.05, 0.95
+    rules = classifier_guidance(log_p, np.log(q), 1.0), controlled(log_p, q, 1.0)
+    distance = np.abs(np.exp(rules[0]) - np.exp(rules[1])).sum(axis=-1) / 2
+    # Q e^(-Q) rises on [0, 1]: from 0.05 to 0.95 by a factor of 7.7, on tokens that have 1/20 of the mass each.
+    yield at_least("printed: p V and p e^V (total variation)", oracle="one step", margins=distance, tolerance=0.01)
+    yield rejects("p V^λ = p e^(λV)", at_most("", oracle="", residuals=distance, tolerance=1e-3))
+
+    tree, d = random_world(rng, 0.05, 0.95)
+    log_d = np.log(d)
+    posterior, _ = aligned(tree, log_d)
+    by_log = Tree(controlled(tree.log_steps, log_values(tree, log_d).action, 1.0))
+    gaps = apart(by_log, posterior)
+    yield at_most("corrected: log values give P_G(y|r=1)", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
+    by_mean = Tree(controlled(tree.log_steps, hard_values(tree, log_d).action, 1.0))
+    gaps = apart(by_mean, posterior)
+    yield rejects("E log D for log E D", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+    law = np.exp(tree.log_prob)
+    slack = np.log(np.sum(law * d, axis=-1)) - hard_values(tree, log_d).state[:, 0]
+    yield at_most("corrected: E log D ≤ log E D", oracle="Jensen", residuals=-slack, tolerance=ROUNDING)
+    gaps = np.abs(expectation(tree.log_prob, log_d) - hard_values(tree, log_d).state[:, 0])
+    yield at_most("corrected: CD's value is E log D", oracle="enumeration", residuals=gaps, tolerance=ROUNDING)
