@@ -43,7 +43,8 @@ def draw(rows: pd.DataFrame, schemes: pd.DataFrame, tradeoff: pd.DataFrame, cova
     above.legend(handles=_legend(schemes), loc="outside lower center", ncols=7)
     style.correlations(c, tradeoff, LEVELS)
     c.set(title="c  Correlation of log prior and reward", xlabel="correlation")
-    c.legend(loc="lower right", borderaxespad=0)
+    c.set_ylim(bottom=-1.4)  # a strip of its own for the legend: an interval may lie anywhere above
+    c.legend(loc="lower center", ncols=2, borderaxespad=0)
     _covariance(d, covariance)
     return figure
 
