@@ -25,13 +25,19 @@ from empirical.studies import tradeoff, verdict
 from empirical.studies.tables import tables
 from figures import redraw
 from figures.report import build
-from theory.ledger import REGISTRY, Entry, settled, verify
+from theory.ledger import PAPERS, REGISTRY, Entry, settled, verify
 from toy import simpson
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
 STUDY = "tan.fig2"
-GROUPS = {"theory": "every claim that theory decides", "toy": "exact worlds", "empirical": "real models"}
+GROUPS = {
+    "theory": "every claim that theory decides",
+    "toy": "exact worlds",
+    "empirical": "real models",
+    **PAPERS,
+    "new": "results that the papers do not state",
+}
 IDS = [*REGISTRY, STUDY]
 
 PresetName = Annotated[str, typer.Option(help="smoke, default or paper.")]
@@ -88,7 +94,7 @@ def own_models(
     prior: Annotated[str, typer.Option(help="Directory or hub id of the prior.")],
     aligned: Annotated[str, typer.Option(help="Directory or hub id of the aligned model, or a PEFT adapter's folder.")],
     reward: Annotated[str, typer.Option(help="secret, a preference head's folder, or a sequence classifier.")],
-    prompts: Annotated[Path | None, typer.Option(help="Text file, one a line, or a folder of HH dialogues.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Text file, a folder of HH dialogues, or hh: the hub's.")] = None,
     preset: PresetName = "default",
     out: Out = HERE,
     seed: Seed = 0,

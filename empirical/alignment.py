@@ -104,7 +104,7 @@ def align(model: LanguageModel, pools: Sequence[Pool], recipe: Recipe, out: Path
         losses.append(total)
         if step % 10 == 9:
             print(step + 1, np.mean(losses[-10:]), flush=True)
-    network.to(torch.bfloat16).save_pretrained(out)
+    network.to(torch.bfloat16).save_pretrained(out, save_embedding_layers=False)
     (out / "README.md").unlink()  # PEFT's empty card; ours lies beside the folder
     return losses
 

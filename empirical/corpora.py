@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from theory.covariance import Covariance, pooled
+
 Floats = NDArray[np.float64]
 
 
@@ -79,9 +81,10 @@ class Split:
     between_prompts: Floats
     between_schemes: Floats
 
-    def corpus(self, size: int) -> Floats:
-        """Covariance of corpus means over all schemes: B + W / N (the pooling law)."""
-        return self.between_schemes + (self.within_prompt + self.between_prompts) / size
+    def corpus(self, size: int) -> Covariance:
+        """Covariance of the means of corpora of `size` strings over all schemes: the pooling law B + W / N."""
+        between, within = self.between_schemes, self.within_prompt + self.between_prompts
+        return pooled(*(Covariance(m[..., 0, 0], m[..., 1, 1], m[..., 0, 1]) for m in (between, within)), size)
 
 
 def split(moments: Floats, prompt_counts: Floats, scheme_counts: Floats) -> Split:

@@ -21,8 +21,8 @@ LONGEST_CONTEXT, LONGEST_ANSWER = 320, 128  # tokens; longer contexts lose their
 
 
 def main(
-    hh: Annotated[Path, typer.Option(help="Folder of Anthropic/hh-rlhf *.jsonl.gz files.")],
     out: Annotated[Path, typer.Option(help="Where the head goes.")],
+    hh: Annotated[Path | None, typer.Option(help="Folder of Anthropic/hh-rlhf *.jsonl.gz files; else the hub.")] = None,
     limit: Annotated[int | None, typer.Option(help="Use this many pairs only.")] = None,
 ) -> None:
     """Fit the head on frozen features and write it with its log."""

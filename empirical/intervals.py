@@ -62,10 +62,10 @@ def cluster_intervals(
         "string_pearson": _interval(correlation(ones.total), correlation(resampled.total)),
         "string_spearman": _interval(weighted_spearman(*flat, weights.ravel()), string_ranks),
         "corpus_pearson": _interval(
-            np.corrcoef(corpus_x, corpus_r)[0, 1], correlation(resampled.corpus(counts.corpus_size))
+            np.corrcoef(corpus_x, corpus_r)[0, 1], resampled.corpus(counts.corpus_size).correlation
         ),
         "corpus_spearman": _interval(spearmanr(corpus_x, corpus_r).statistic, corpus_ranks),
-        "corpus_pearson_pooling_law": Interval(float(correlation(ones.corpus(counts.corpus_size)))),
+        "corpus_pearson_pooling_law": Interval(float(ones.corpus(counts.corpus_size).correlation)),
         "within_prompt_pearson": _interval(correlation(ones.within_prompt), correlation(resampled.within_prompt)),
         "between_prompts_pearson": _interval(correlation(ones.between_prompts), correlation(resampled.between_prompts)),
         "between_schemes_pearson": _interval(correlation(ones.between_schemes), correlation(resampled.between_schemes)),

@@ -8,9 +8,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from empirical.errors import InputError
+from huggingface_hub import hf_hub_download
+
+from empirical.errors import InputError, first_line
 
 TURN = re.compile(r"\n\n(Human|Assistant):")
+HUB, HUB_FILE = "Anthropic/hh-rlhf", "harmless-base/test.jsonl.gz"
 SPLITS = {"train": (0, 70), "validation": (70, 85), "test": (85, 100)}
 
 
@@ -34,16 +37,14 @@ class Pair:
 
 
 def hh_pairs(folder: Path | None = None) -> list[Pair]:
-    """Anthropic's HH pairs from every *.jsonl.gz under `folder` or $HH_RLHF_DIR.
+    """Anthropic's HH pairs from every *.jsonl.gz under `folder`, else $HH_RLHF_DIR, else the hub's test file.
 
     Dropped: pairs whose conversations differ, whose answers are equal, or that have an empty turn.
     """
     chosen = folder or (Path(os.environ["HH_RLHF_DIR"]) if "HH_RLHF_DIR" in os.environ else None)
-    files = sorted(chosen.rglob("*.jsonl.gz")) if chosen else []
+    files = sorted(chosen.rglob("*.jsonl.gz")) if chosen else [_from_hub()]
     if not files:
-        raise PreferenceError(
-            "No HH preference data was found; download Anthropic/hh-rlhf and pass its folder with --hh or HH_RLHF_DIR."
-        )
+        raise PreferenceError(f"There is no *.jsonl.gz under {chosen}; download Anthropic/hh-rlhf and pass its folder.")
     pairs = []
     for file in files:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
@@ -51,6 +52,15 @@ def hh_pairs(folder: Path | None = None) -> list[Pair]:
                 row = json.loads(line)
                 pairs.append(_pair(row["chosen"], row["rejected"]))
     return [pair for pair in pairs if pair is not None]
+
+
+def _from_hub() -> Path:
+    try:
+        return Path(hf_hub_download(HUB, HUB_FILE, repo_type="dataset", revision="main"))
+    except Exception as problem:  # the hub's client raises from three families
+        raise PreferenceError(
+            f"Cannot download {HUB} ({first_line(problem)}); pass a folder that holds it, or set HH_RLHF_DIR."
+        ) from problem
 
 
 def _pair(chosen: str, rejected: str) -> Pair | None:

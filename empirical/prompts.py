@@ -7,6 +7,7 @@ from pathlib import Path
 from empirical.errors import InputError
 from empirical.preferences import hh_pairs
 
+HH = Path("hh")
 LONGEST = 256  # characters; the study's filter on HH prompts
 
 
@@ -29,10 +30,13 @@ def alignment_prompts() -> list[str]:
 
 
 def prompts_from(path: Path, count: int) -> list[str]:
-    """The first `count` prompts of a text file (one a line), or first user turns of a folder of HH dialogues."""
+    """The first `count` prompts of a text file (one a line), of a folder of HH dialogues, or, for `hh`, of the hub's.
+
+    Of a dialogue: the first paragraph of the first user turn, if it is shorter than 256 characters.
+    """
     try:
-        if path.is_dir():
-            openings = [pair.turns[0].split("\n\n")[0] for pair in hh_pairs(path)]
+        if path.is_dir() or path == HH:
+            openings = [pair.turns[0].split("\n\n")[0] for pair in hh_pairs(None if path == HH else path)]
             found = [text for text in dict.fromkeys(openings) if len(text) < LONGEST]
         else:
             found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -23,7 +23,7 @@ def call(monkeypatch, *arguments):
 def test_targets():
     chosen = paper_repro.selected
     assert chosen(["tan.fig2"]) == ["tan.fig2"]
-    assert set(chosen(["chang", "cd", "tan"])) == set(paper_repro.IDS)
+    assert set(chosen(["chang", "cd", "tan", "new"])) == set(paper_repro.IDS)
     assert set(chosen(["theory", "toy", "empirical"])) == set(paper_repro.IDS)
     assert chosen(["chang.thm3.1-frozen", "chang.thm3.1-frozen"]) == ["chang.thm3.1-frozen"]
     assert {"tan.fig1", "tan.toy.claim"} == set(chosen(["toy"]))

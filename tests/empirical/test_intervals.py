@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import statsmodels.api as sm
 
-from empirical.corpora import Pool, cell_moments, correlation, draw_corpora, split
+from empirical.corpora import Pool, cell_moments, draw_corpora, split
 from empirical.intervals import cluster_intervals, slope
 
 COUNTS = SimpleNamespace(seed=0, corpus_size=200, resamples=200)
@@ -50,7 +50,7 @@ def test_drawn_corpora_agree_with_the_pooling_law():
     strings = clustered(3)
     found = intervals(strings)
     parts = split(cell_moments(strings, strings.weights("local")), np.ones(12), np.ones(12))
-    assert abs(found["corpus_pearson"].value - correlation(parts.corpus(200))) < 0.02  # 2,400 corpora
+    assert abs(found["corpus_pearson"].value - parts.corpus(200).correlation) < 0.02  # 2,400 corpora
     assert abs(found["corpus_pearson"].value - found["corpus_spearman"].value) < 0.2
 
 

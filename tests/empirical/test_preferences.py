@@ -2,12 +2,15 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from empirical import preferences
 from empirical.preferences import Pair, PreferenceError, hh_pairs
+from empirical.prompts import prompts_from
 
 ROWS = [
     ("\n\nHuman: Hi\n\nAssistant: Hello", "\n\nHuman: Hi\n\nAssistant: Go away"),
@@ -39,11 +42,27 @@ def test_folder_from_the_environment(tmp_path, monkeypatch):
     assert len(hh_pairs()) == 2
 
 
-def test_nothing_there(tmp_path, monkeypatch):
+def test_nothing_there(tmp_path):
+    with pytest.raises(PreferenceError, match=r"no \*\.jsonl\.gz under"):
+        hh_pairs(tmp_path)
+
+
+def test_the_hub_is_asked_last(tmp_path, monkeypatch):
     monkeypatch.delenv("HH_RLHF_DIR", raising=False)
-    for folder in (None, tmp_path):
-        with pytest.raises(PreferenceError, match="HH_RLHF_DIR"):
-            hh_pairs(folder)
+    write(tmp_path, ROWS)
+    monkeypatch.setattr(preferences, "hf_hub_download", lambda *_, **__: str(tmp_path / "test.jsonl.gz"))
+    assert len(hh_pairs()) == 2
+    assert prompts_from(Path("hh"), 2) == ["Hi", "a"]
+
+
+def test_no_hub(monkeypatch):
+    def refuse(*_, **__):
+        raise ConnectionError("no route\nmore")
+
+    monkeypatch.delenv("HH_RLHF_DIR", raising=False)
+    monkeypatch.setattr(preferences, "hf_hub_download", refuse)
+    with pytest.raises(PreferenceError, match=r"\(no route\); pass a folder .* HH_RLHF_DIR"):
+        hh_pairs()
 
 
 @given(st.text(), st.text(), st.text())
