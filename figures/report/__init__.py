@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from figures.report.errata import errata
 from theory.files import write_text
 
 PAPERS = {
@@ -32,7 +33,7 @@ FIGURES = {
 
 
 def build(results: Path) -> Path:
-    """Write report/index.html from what is in `results` and return its path."""
+    """Write report/index.html and report/errata.md from what is in `results`; return the page's path."""
     ledger = _json(results / "ledger.json", [])
     # An answer may well read "NA" or "null": only numbers may be missing.
     tables = {
@@ -55,6 +56,7 @@ def build(results: Path) -> Path:
     )
     target = results / "report" / "index.html"
     write_text(target, page)
+    write_text(target.with_name("errata.md"), errata(ledger, PAPERS))
     return target
 
 
