@@ -270,3 +270,11 @@ def test_adaptors_travel_to_workers():
     log_p = np.log([0.4, 0.3, 0.2, 0.1])
     assert again.name == adaptor.name
     assert np.array_equal(again(log_p), adaptor(log_p))
+
+
+@pytest.mark.parametrize("rule", [nucleus, locally_typical])
+def test_all_of_the_mass_keeps_every_token_that_has_any(rule):
+    """Rounding must not cut a tail of 1e-17 that the running sum no longer sees."""
+    log_p = np.log([0.5, 0.5, 1e-17, 1e-300])
+    np.testing.assert_array_equal(rule(1.0)(log_p), log_p)
+    assert np.isneginf(rule(0.9)(log_p)[2:]).all()

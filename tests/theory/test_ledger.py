@@ -102,3 +102,26 @@ def test_the_ledger_is_plain_json(tmp_path):
     }
     assert set(rows[0]["checks"][0]) == {"name", "oracle", "instances", "worst", "tolerance", "passed"}
     assert [found.name for found in tmp_path.iterdir()] == ["ledger.json"]
+
+
+def test_a_written_ledger_reads_back_as_entries(tmp_path):
+    undefined = Check("nothing measured", "none", 0, float("nan"), 1.0, True)
+    first, second = (verify(made(GOOD, undefined, REJECTED, id=name)) for name in ("x.b", "x.a"))
+    path = tmp_path / "ledger.json"
+    write([first], path)
+    write([second], path, keep_others=True)
+    again = ledger.entries(path)
+    assert [entry.id for entry in again] == ["x.a", "x.b"]
+    assert again[1].checks[0] == GOOD
+    assert np.isnan(again[1].checks[1].worst)
+    assert (again[1].controls, again[1].seconds) == (first.controls, first.seconds)
+    assert again[1].faults() == []
+    write([second], path)
+    assert [row["id"] for row in ledger.read(path)] == ["x.a"]
+
+
+def test_an_entry_of_the_same_id_is_replaced(tmp_path):
+    path = tmp_path / "ledger.json"
+    write([verify(made(GOOD, REJECTED))], path)
+    write([verify(made(BAD, REJECTED))], path, keep_others=True)
+    assert [row["verdict"] for row in ledger.read(path)] == ["inconclusive"]
