@@ -43,7 +43,7 @@ def test_it_writes_english_and_records_what_it_drew(prior):
 
 
 def test_the_adapter_moves_towards_its_reward_and_away_from_the_prior(prior):
-    """4 held-out prompts x 16 answers a side; over 12 such prompts the run's log has KL 1.3 and a reward gain of .33."""
+    """4 held-out prompts x 16 answers; over 12 such prompts the run's log has KL 1.3 and a reward gain of .33."""
     head = load_head(shipped("reward"))
     aligned = with_adapter(prior, shipped("adapter"), "aligned")
     before, after = (measure(model, prior, head, study_prompts(4), 1) for model in (prior, aligned))

@@ -1,0 +1,97 @@
+"""The samplers of a globally normalised law, against enumeration and the cases that break careless ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from theory.adaptors import local, top_k
+from theory.language_models import adapted, random_tree
+from theory.samplers import draw, pool_weights, rejection, sequential_monte_carlo
+
+log_weights = st.integers(1, 7).flatmap(
+    lambda n: arrays(float, n, elements=st.one_of(st.floats(-700, 700), st.just(-np.inf)))
+)
+
+
+@given(log_weights.filter(lambda log_w: np.any(log_w > -np.inf)), st.floats(0, 1, exclude_max=True))
+def test_draw_inverts_the_distribution_function(log_w, uniform):
+    token = int(draw(log_w, np.asarray(uniform)))
+    p = np.exp(log_w - log_w.max())
+    p = p / p.sum()
+    assert p[token] > 0
+    # Two running sums of at most seven terms differ by a few ulp.
+    assert p[:token].sum() <= uniform + 1e-14
+    assert p[: token + 1].sum() >= uniform - 1e-14
+
+
+@given(st.integers(1, 5), st.integers(1, 5))
+def test_draw_never_returns_mass_zero_at_either_end(before, after):
+    log_p = np.array([-np.inf] * before + [0.0] + [-np.inf] * after)
+    assert draw(np.stack([log_p] * 2), np.array([0.0, np.nextafter(1, 0)])).tolist() == [before, before]
+
+
+@given(st.floats(-50, 0), st.floats(0, 1, exclude_max=True))
+def test_rejection_accepts_below_the_weight(log_w, uniform):
+    assert bool(rejection(np.asarray(log_w), np.asarray(uniform))) == (uniform < np.exp(log_w))
+
+
+@pytest.mark.parametrize("log_w", [0.1, np.nan])
+def test_rejection_refuses_what_it_cannot_target(log_w):
+    with pytest.raises(ValueError, match="exceeds 1"):
+        rejection(np.array([-1.0, log_w]), np.zeros(2))
+
+
+@given(log_weights.filter(lambda log_w: np.any(log_w > -np.inf)), st.floats(-100, 100))
+def test_pool_weights_sum_to_one_and_carry_the_scale(log_w, shift):
+    log_share, log_z = pool_weights(log_w)
+    assert np.exp(log_share).sum() == pytest.approx(1, abs=1e-12)  # exponentials of numbers near 700 lose three digits
+    moved, moved_z = pool_weights(log_w + shift)
+    assert np.exp(moved) == pytest.approx(np.exp(log_share), abs=1e-12)
+    assert float(moved_z - log_z) == pytest.approx(shift, abs=1e-12)
+    linear = log_w - log_w.max()
+    assert float(log_z) == pytest.approx(np.log(np.mean(np.exp(linear))) + log_w.max(), abs=1e-12)
+
+
+def test_a_pool_without_weight():
+    with pytest.raises(ValueError, match="log_w"):
+        pool_weights(np.full(3, -np.inf))
+
+
+@pytest.mark.parametrize(("n_particles", "runs"), [(0, 1), (1, 0)])
+def test_no_particles(n_particles, runs):
+    tree = random_tree(2, 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="at least 1"):
+        sequential_monte_carlo(tree.log_steps, np.zeros(3), n_particles, runs, np.random.default_rng(0))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(0, 3), st.integers(1, 4))
+def test_particles_end_at_strings_of_the_tree(seed, n_symbols, depth, n_particles):
+    rng = np.random.default_rng(seed)
+    tree = random_tree(n_symbols, depth, rng)
+    log_q, log_kept = local(top_k(2), tree.log_steps)
+    places, log_z = sequential_monte_carlo(log_q, log_kept, n_particles, 5, rng)
+    assert places.shape == (5, n_particles)
+    assert np.all(adapted(tree, top_k(2)).log_scores[places] > -np.inf)
+    assert np.all(log_z <= 1e-12)  # top-k keeps at most all the mass, up to rounding
+
+
+def test_without_weights_particles_are_ancestral_samples():
+    tree = random_tree(2, 2, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    places, log_z = sequential_monte_carlo(tree.log_steps, np.zeros(7), 1, 40_000, rng)
+    assert np.all(log_z == 0)
+    share, law = np.bincount(places[:, 0], minlength=7) / 40_000, np.exp(tree.log_prob)
+    assert np.all(np.abs(share - law) < 5 * np.sqrt(law / 40_000))  # five standard errors
+
+
+@pytest.mark.parametrize("n_particles", [1, 2, 8])
+def test_the_estimate_of_z_is_unbiased_at_any_size(n_particles):
+    tree = random_tree(2, 2, np.random.default_rng(3))
+    log_q, log_kept = local(top_k(2), tree.log_steps)
+    _, log_z = sequential_monte_carlo(log_q, log_kept, n_particles, 20_000, np.random.default_rng(4))
+    z = np.exp(log_z)
+    exact = np.exp(adapted(tree, top_k(2)).log_z)
+    assert abs(z.mean() - exact) < 5 * z.std() / np.sqrt(20_000)  # five standard errors
+    assert z.std() > 1e-3
