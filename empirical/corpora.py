@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from theory.covariance import Covariance, pooled
+from theory.covariance import Covariance, mid_ranks, pooled
 
 Floats = NDArray[np.float64]
 
@@ -115,16 +115,9 @@ def draw_corpora(
     return means[..., 0], means[..., 1]
 
 
-def weighted_ranks(values: Floats, weights: Floats) -> Floats:
-    """Mid-ranks in (0, 1) under a weighted law: P(v < value) + P(v = value) / 2; ties share one rank."""
-    _, group = np.unique(values, return_inverse=True)
-    mass = np.bincount(group, weights) / weights.sum()
-    return (np.cumsum(mass) - mass / 2)[group]
-
-
 def weighted_spearman(x: Floats, r: Floats, weights: Floats) -> float:
     """Spearman correlation of (x, r) under weights, all flat arrays: Pearson of the weighted mid-ranks."""
-    a, b = weighted_ranks(x, weights), weighted_ranks(r, weights)
     w = weights / weights.sum()
+    a, b = mid_ranks(x, w), mid_ranks(r, w)
     moments = np.array([(w * f).sum() for f in (a, b, a * a, b * b, a * b)])
     return float(correlation(covariance_matrix(moments)))

@@ -126,5 +126,16 @@ def reversal_threshold(probability: Floats | float) -> Floats:
     return np.asarray((1 - kappa) / (1 + kappa))
 
 
+def mid_ranks(values: Floats, law: Floats) -> Floats:
+    """P(V < v) + P(V = v) / 2 of each value under the law, both [n]: what a weighted Spearman correlation correlates.
+
+    >>> mid_ranks(np.array([2.0, 1.0, 2.0]), np.array([0.25, 0.5, 0.25])).tolist()
+    [0.75, 0.25, 0.75]
+    """
+    _, group = np.unique(values, return_inverse=True)
+    mass = np.bincount(group, weights=law)
+    return np.asarray((np.cumsum(mass) - mass / 2)[group])
+
+
 def _mean(log_q: Floats, values: Floats) -> Floats:
     return np.asarray(expectation(log_q, values))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from theory.covariance import mid_ranks
 from toy.dirichlet import Floats
 
 
@@ -29,7 +30,7 @@ def spearman(x: Floats, y: Floats, weights: Floats | None = None) -> float:
     law = _law(x, weights)
     if np.isnan(x).any() or np.isnan(y).any():
         raise ValueError("the rank correlation is undefined: a variable contains NaN.")
-    return pearson(_mid_ranks(x, law), _mid_ranks(y, law), law)
+    return pearson(mid_ranks(x, law), mid_ranks(y, law), law)
 
 
 def _deviation(values: Floats, law: Floats) -> Floats:
@@ -41,13 +42,6 @@ def _deviation(values: Floats, law: Floats) -> Floats:
         raise ValueError("the correlation is undefined: a variable is constant (or NaN) under these weights.")
     deviation: Floats = centred / sd
     return deviation
-
-
-def _mid_ranks(values: Floats, law: Floats) -> Floats:
-    _, group = np.unique(values, return_inverse=True)
-    mass = np.bincount(group, weights=law)
-    ranks: Floats = (np.cumsum(mass) - mass / 2)[group]
-    return ranks
 
 
 def _law(x: Floats, weights: Floats | None) -> Floats:

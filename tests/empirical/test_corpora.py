@@ -16,7 +16,6 @@ from empirical.corpora import (
     draw_corpora,
     pool,
     split,
-    weighted_ranks,
     weighted_spearman,
 )
 
@@ -104,10 +103,6 @@ def test_weighted_spearman_equals_scipy_on_repeated_rows(rows):
         assert np.isnan(weighted_spearman(x, r, counts))
     else:
         assert weighted_spearman(x, r, counts) == pytest.approx(spearmanr(*full).statistic, abs=1e-9)
-
-
-def test_ranks_share_ties():
-    np.testing.assert_allclose(weighted_ranks(np.array([2.0, 1.0, 2.0]), np.ones(3)), [2 / 3, 1 / 6, 2 / 3])
 
 
 def test_correlation_of_a_constant_is_undefined():

@@ -13,6 +13,7 @@ from theory.covariance import (
     Covariance,
     between_and_within,
     covariance,
+    mid_ranks,
     pooled,
     reversal_size,
     reversal_threshold,
@@ -128,3 +129,9 @@ def test_bad_input_is_named() -> None:
     for probability in (0.0, 1.0, math.nan):
         with pytest.raises(ValueError, match="probability"):
             typical_shrinkage(probability)
+
+
+def test_mid_ranks_are_scipys_average_ranks():
+    values = np.random.default_rng(0).integers(0, 5, 40).astype(float)
+    expected = (stats.rankdata(values) - 0.5) / 40  # average ranks, moved from 1..n to the middle of n equal shares
+    np.testing.assert_allclose(mid_ranks(values, np.full(40, 1 / 40)), expected, atol=1e-12)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from theory.arrays import normalised
 from theory.claims.tan.worlds import Geometric
+from theory.families import log_telescoping
 from theory.information import kl, renyi_entropy, varentropy
 from theory.language_models import log_dirichlet
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
@@ -28,7 +29,7 @@ DIFFERENCE = 1e-5  # central differences err by H² times a third derivative, an
 )
 def infinite_entropy(rng: np.random.Generator) -> Evidence:
     n = np.arange(10**6, dtype=float)
-    log_p = _log_slow(n)
+    log_p = log_telescoping(n)
     # From n = 1 on, as p(a^0) > 1/e, beyond which -x log x falls; and far out where no sum can follow.
     points = np.concatenate([n[1:], 10 ** rng.uniform(6, 300, 10_000)])
     yield at_most(
@@ -40,7 +41,7 @@ def infinite_entropy(rng: np.random.Generator) -> Evidence:
     yield at_least(
         "log of a term of H over its lower bound",
         oracle="termwise, in log space",
-        margins=_log_term(_log_slow(points)) - _log_floor(points),
+        margins=_log_term(log_telescoping(points)) - _log_floor(points),
         tolerance=0.0,  # strict by analysis: log(1 + 1/(n+2)) > 1/(n+3); the smallest margin is far above rounding
     )
     sums, floors = np.cumsum(-np.exp(log_p) * log_p)[1:], np.log(2) * (np.log(np.log(n[1:] + 4)) - np.log(np.log(4)))
@@ -98,12 +99,6 @@ def renyi_slope(rng: np.random.Generator) -> Evidence:
     yield rejects("KL(p ‖ p_α), undivided", check("", residuals=reverse, tolerance=1e-3))
     yield rejects("derivative 0", check("", residuals=np.abs(at_one), tolerance=1e-3))
     yield rejects("-V at 1", check("", residuals=np.abs(at_one + varentropy(log_p)), tolerance=1e-3))
-
-
-def _log_slow(n: Floats) -> Floats:
-    """log p(a^n), the difference of reciprocals taken without cancellation."""
-    x = np.log(n + 2)
-    return np.asarray(np.log(np.log(2) * np.log1p(1 / (n + 2)) / (x * (x + np.log1p(1 / (n + 2))))))
 
 
 def _log_term(log_p: Floats) -> Floats:
