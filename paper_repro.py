@@ -14,23 +14,18 @@ from rich.table import Column, Table
 
 import theory.claims  # noqa: F401 (fills the ledger)
 import toy.claims  # noqa: F401
-from empirical import presets
 from empirical.errors import InputError
-from empirical.precision import use_fast_float32
-from empirical.prompts import prompt_id, prompts_from, study_prompts
+from empirical.presets import PRESETS, Preset
 from empirical.results import Results, checked_with
-from empirical.rows import Shards
-from empirical.schemes import study_schemes
-from empirical.studies import tradeoff, verdict
-from empirical.studies.tables import tables
 from figures import redraw
 from figures.report import build
-from theory.ledger import PAPERS, REGISTRY, Entry, settled, verify
-from toy import simpson
+from theory.ledger import PAPERS, REGISTRY, Entry, settled
+from theory.verification import verify_all
+from toy.experiments import EXPERIMENTS, run_all
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
-STUDY = "tan.fig2"
+STUDY, STUDY_STATEMENT = "tan.fig2", "Log prior and reward of a real triple: strings against corpora of 31 schemes."
 GROUPS = {
     "theory": "every claim that theory decides",
     "toy": "exact worlds",
@@ -38,7 +33,7 @@ GROUPS = {
     **PAPERS,
     "new": "results that the papers do not state",
 }
-IDS = [*REGISTRY, STUDY]
+IDS = [*REGISTRY, *EXPERIMENTS, STUDY]
 
 PresetName = Annotated[str, typer.Option(help="smoke, default or paper.")]
 Out = Annotated[Path, typer.Option(help="Results go to OUT/<preset>/.")]
@@ -79,7 +74,9 @@ def list_() -> None:
         table.add_row(name, "", "", what)
     for claim in sorted(REGISTRY.values(), key=lambda claim: claim.id):
         table.add_row(claim.id, claim.where, claim.verdict, claim.statement)
-    table.add_row(STUDY, "section 6.2, figure 2", "by its rule", verdict.RULE)
+    for name in EXPERIMENTS:
+        table.add_row(name, "", "", "tables and figures of an exact world")
+    table.add_row(STUDY, "section 6.2, figure 2", "by its rule", STUDY_STATEMENT)
     console.print(table)
 
 
@@ -101,9 +98,13 @@ def own_models(
     device: Device = "cpu",
 ) -> None:
     """Run the trade-off study on your own (prior, aligned, reward) models."""
+    from empirical import triples
+    from empirical.prompts import prompts_from, study_prompts
+    from empirical.studies.run import run as study
+
     size = _preset(preset)
     texts = prompts_from(prompts, size.prompts) if prompts else study_prompts(size.prompts)
-    triple = presets.users_triple(prior, aligned, reward, presets.check_device(device))
+    triple = triples.users_triple(prior, aligned, reward, triples.check_device(device))
     results = Results.open(out, f"tradeoff-{preset}")
     finish(results, [study(results, triple, texts, size, seed, real=True)], time.perf_counter(), seed)
 
@@ -111,42 +112,40 @@ def own_models(
 def execute(ids: Sequence[str], preset: str, out: Path, seed: int, device: str, resume: bool = False) -> None:
     """Verify the chosen claims, run the chosen experiments, then draw and report.
 
-    resume: keep the verdicts of theory and toy that an earlier run earned with the same code, libraries and seed.
+    resume: keep what an earlier run earned or made of theory and toy with the same code, libraries and seed.
     """
     start, size = time.perf_counter(), _preset(preset)
-    presets.check_device(device)
+    if device != "cpu":
+        from empirical.triples import check_device
+
+        check_device(device)
     results, stamp = Results.open(out, preset), checked_with(seed)
     known = results.checked(stamp) if resume else {}
     entries = [known[name] for name in ids if name in REGISTRY and name in known]
     claims = [REGISTRY[name] for name in ids if name in REGISTRY and name not in known]
-    entries += [verify(claim, seed) for claim in track(claims, "checking claims", console=console, transient=True)]
-    if "tan.fig1" in {claim.id for claim in claims}:
-        results.write_tables(simpson.run(seed))
+    entries += track(verify_all(claims, seed), "checking claims", len(claims), console=console, transient=True)
     if set(REGISTRY) <= {entry.id for entry in entries}:
         results.write_ledger(entries)
         results.note(checked=stamp)
+    made = results.made(stamp) if resume else []
+    worlds = [name for name in ids if name in EXPERIMENTS and name not in made]
+    running = run_all(worlds, seed, size.small)
+    for name, tables in track(running, "exact worlds", len(worlds), console=console, transient=True):
+        results.write_tables(tables)
+        results.note_made(name, stamp)
     if STUDY in ids:
-        triple = presets.default_triple(size, results.folder / "scratch", device)
-        entries.append(study(results, triple, study_prompts(size.prompts), size, seed, size.real))
+        entries.append(_study(results, size, seed, device))
     finish(results, entries, start, seed)
 
 
-def study(
-    results: Results, triple: tradeoff.Triple, prompts: Sequence[str], size: presets.Preset, seed: int, real: bool
-) -> Entry:
-    """The trade-off study of one triple: rows, tables, examples, and the ledger's entry."""
-    precision, schemes, settings = use_fast_float32(), study_schemes(), size.settings(seed)
-    shards = Shards(results.samples, triple.name, tradeoff.fingerprint(triple, schemes, settings))
-    rows = tradeoff.collect(triple, prompts, schemes, settings, shards)
-    found = tables(triple.name, rows, schemes, settings)
-    results.write_tables({**found, "tan_samples": tradeoff.examples(triple, prompts, rows)})
-    models = {
-        role: {"name": m.name, "sha256": m.sha256} for role, m in (("prior", triple.prior), ("aligned", triple.aligned))
-    }
-    results.note(
-        models={**models, "reward": triple.reward.describe()}, float32=precision, fingerprint=shards.fingerprint
-    )
-    return verdict.entry(triple, {prompt_id(text): text for text in prompts}, rows, found, settings, real)
+def _study(results: Results, size: Preset, seed: int, device: str) -> Entry:
+    """The trade-off study of the preset's triple. torch is imported here: it takes longer than many a target."""
+    from empirical import triples
+    from empirical.prompts import study_prompts
+    from empirical.studies.run import run as study
+
+    triple = triples.default_triple(size, results.folder / "scratch", device)
+    return study(results, triple, study_prompts(size.prompts), size, seed, size.real)
 
 
 def finish(results: Results, entries: list[Entry], start: float, seed: int) -> None:
@@ -172,7 +171,8 @@ def finish(results: Results, entries: list[Entry], start: float, seed: int) -> N
 
 def selected(targets: Sequence[str]) -> list[str]:
     """The claim ids that the targets name; raises InputError on an unknown one."""
-    rooms = {name: claim.evidence.__module__.split(".")[0] for name, claim in REGISTRY.items()} | {STUDY: "empirical"}
+    rooms = {name: claim.evidence.__module__.split(".")[0] for name, claim in REGISTRY.items()}
+    rooms |= dict.fromkeys(EXPERIMENTS, "toy") | {STUDY: "empirical"}
     chosen: dict[str, None] = {}
     for target in targets:
         found = [name for name in IDS if target in (name, rooms[name]) or name.startswith(f"{target}.")]
@@ -182,10 +182,10 @@ def selected(targets: Sequence[str]) -> list[str]:
     return list(chosen)
 
 
-def _preset(name: str) -> presets.Preset:
-    if name not in presets.PRESETS:
-        raise InputError(f"There is no preset {name!r}; choose {', '.join(presets.PRESETS)}.")
-    return presets.PRESETS[name]
+def _preset(name: str) -> Preset:
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
+    return PRESETS[name]
 
 
 def main() -> None:

@@ -1,21 +1,26 @@
-"""Presets: how much of the study is run, and on which triple."""
+"""Presets: how much is run. Nothing here imports torch, so that a command that needs no model starts fast."""
 
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 
-import torch
 
-from empirical.errors import InputError
-from empirical.models import default_prior, load, with_adapter
-from empirical.rewards import load_head, load_reward
-from empirical.studies.tradeoff import Settings, Triple
-from empirical.tiny import tiny_triple
+@dataclass(frozen=True)
+class Settings:
+    """The study's counts; corpora are drawn from the finite pool of `samples` strings a cell."""
+
+    samples: int
+    max_new: int
+    seed: int = 0
+    corpus_size: int = 2000
+    corpora: int = 2000
+    resamples: int = 1000
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Prompts, and the study's counts; `real` is False where the models are random and prove nothing."""
+    """Prompts, and the study's counts; `real` is False where the models are random and prove nothing.
+
+    small: the exact worlds run at the size of a test.
+    """
 
     prompts: int
     samples: int
@@ -23,6 +28,7 @@ class Preset:
     real: bool = True
     corpora: int = 2000
     resamples: int = 1000
+    small: bool = False
 
     def settings(self, seed: int) -> Settings:
         """The study's settings under this preset."""
@@ -30,46 +36,8 @@ class Preset:
 
 
 PRESETS = {
-    "smoke": Preset(prompts=4, samples=2, max_new=8, real=False, corpora=200, resamples=100),
+    "smoke": Preset(prompts=4, samples=2, max_new=8, real=False, corpora=200, resamples=100, small=True),
     "default": Preset(prompts=20, samples=4, max_new=32),
     # Tan et al.: 1,000 prompts x 2 answers of at most 256 tokens; with the embedded prompts, the same 2,000 answers.
     "paper": Preset(prompts=100, samples=20, max_new=256),
 }
-
-
-def shipped(name: str) -> Path:
-    """The folder of a shipped adapter or head."""
-    return Path(str(files("empirical").joinpath("artifacts", name)))
-
-
-def default_triple(preset: Preset, scratch: Path, device: str) -> Triple:
-    """The preset's triple: SmolLM2 with the shipped adapter and head, or a tiny random one written to `scratch`."""
-    if not preset.real:
-        return Triple("tiny", *tiny_triple(scratch, device))
-    prior = default_prior(device)
-    return Triple("smollm2", prior, with_adapter(prior, shipped("adapter"), "aligned"), load_head(shipped("reward")))
-
-
-def users_triple(prior: str, aligned: str, reward: str, device: str) -> Triple:
-    """A user's models: directories or hub ids; `aligned` may be a PEFT adapter's folder; `reward` see `load_reward`."""
-    base = load(prior, device)
-    other = (
-        with_adapter(base, Path(aligned), aligned)
-        if (Path(aligned) / "adapter_config.json").is_file()
-        else load(aligned, device)
-    )
-    if other.tokenizer.get_vocab() != base.tokenizer.get_vocab():
-        raise InputError(
-            f"The tokenizers of {prior} and {aligned} differ, so token ids cannot pass between them; "
-            "use a prior and an aligned model of one family."
-        )
-    return Triple("custom", base, other, load_reward(reward, base))
-
-
-def check_device(name: str) -> str:
-    """The device's name if torch can use it; raises InputError otherwise."""
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as problem:
-        raise InputError(f"The device {name!r} cannot be used here; choose another --device, such as cpu.") from problem
-    return name

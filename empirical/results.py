@@ -74,6 +74,14 @@ class Results:
             return {}
         return {entry.id: entry for entry in entries(self.folder / "ledger.json")}
 
+    def made(self, stamp: dict[str, Any]) -> list[str]:
+        """The exact worlds whose tables an earlier run wrote here with the same code and seed."""
+        return [name for name, with_ in self.manifest().get("made", {}).items() if with_ == stamp]
+
+    def note_made(self, name: str, stamp: dict[str, Any]) -> None:
+        """Note in the manifest that the tables of an exact world are written, and what they depend on."""
+        self.note(made=self.manifest().get("made", {}) | {name: stamp})
+
     def manifest(self) -> dict[str, Any]:
         """What is known of the run so far: versions, seeds, models, commands, wall time."""
         path = self.folder / "manifest.json"

@@ -6,6 +6,11 @@ from matplotlib.figure import Figure
 
 from figures import style
 
+TABLES = tuple(f"tan_fig1{part}" for part in ("", "_variants", "_epsilon", "_strings", "_corpora"))
+CAPTION = (
+    "Toy experiment (Tan et al., figure 1), replayed bit for bit and taken apart: the sign turns with the weights, the "
+    "size comes from the selection."
+)
 TYPICAL, ATYPICAL = style.Mark("#0072B2", "o", "typical"), style.Mark("#E69F00", "^", "atypical")
 LEVELS = {
     "string_pearson_uniform": "strings, each counted once",

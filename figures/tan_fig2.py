@@ -9,6 +9,8 @@ from matplotlib.lines import Line2D
 
 from figures import style
 
+TABLES = ("tan_strings", "tan_schemes", "tan_tradeoff", "tan_covariance")
+CAPTION = "The trade-off on a real triple (Tan et al., figure 2): strings, scheme means and where the covariance lies."
 PRIOR, REWARD = "mean log prior (nats)", "mean reward"
 LEVELS = {
     "string_pearson": "strings, Pearson",
@@ -27,13 +29,14 @@ MOST_STRINGS = 5_000
 
 @style.styled
 def draw(rows: pd.DataFrame, schemes: pd.DataFrame, tradeoff: pd.DataFrame, covariance: pd.DataFrame) -> Figure:
-    """Draw one triple's corpus rows, tan_schemes, tan_tradeoff and tan_covariance.
+    """Draw the tables tan_strings, tan_schemes, tan_tradeoff and tan_covariance of one triple, under the global law.
 
     Raises ValueError if the tables hold more than one triple, or an adaptor that has no mark.
     """
     for table in (schemes, tradeoff, covariance):
         if table["triple"].nunique() != 1:
             raise ValueError("figure 2 shows one triple; select its rows first.")
+    tradeoff, covariance = (table[table["law"] == "global"] for table in (tradeoff, covariance))
     figure = Figure(figsize=(style.DOUBLE, 5.2))
     above, below = figure.subfigures(2, 1, height_ratios=(1.35, 1))
     a, b = above.subplots(1, 2)

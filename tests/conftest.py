@@ -13,8 +13,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+from empirical.presets import Settings
 from empirical.schemes import study_schemes
-from empirical.studies.tradeoff import Settings, Triple
+from empirical.studies.tradeoff import Triple
 from empirical.tiny import tiny_triple
 
 torch.set_num_threads(1)

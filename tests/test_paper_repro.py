@@ -8,7 +8,7 @@ import pytest
 
 import paper_repro
 from empirical import presets
-from theory import ledger
+from theory import ledger, verification
 from theory.ledger import Claim, at_most, rejects
 
 
@@ -23,10 +23,11 @@ def call(monkeypatch, *arguments):
 def test_targets():
     chosen = paper_repro.selected
     assert chosen(["tan.fig2"]) == ["tan.fig2"]
-    assert set(chosen(["chang", "cd", "tan", "new"])) == set(paper_repro.IDS)
+    assert set(chosen(["chang", "cd", "tan", "new", "toy"])) == set(paper_repro.IDS)
     assert set(chosen(["theory", "toy", "empirical"])) == set(paper_repro.IDS)
     assert chosen(["chang.thm3.1-frozen", "chang.thm3.1-frozen"]) == ["chang.thm3.1-frozen"]
-    assert {"tan.fig1", "tan.toy.claim"} == set(chosen(["toy"]))
+    assert {"tan.fig1", "tan.toy.claim", "toy.simpson"} <= set(chosen(["toy"]))
+    assert all(paper_repro.REGISTRY[name].evidence.__module__.startswith("theory") for name in chosen(["theory"]))
 
 
 def test_every_claim_of_the_first_milestone_is_there():
@@ -86,7 +87,7 @@ def test_a_second_run_keeps_verdicts_and_an_explicit_one_checks_again(monkeypatc
     monkeypatch.setattr(paper_repro, "REGISTRY", {"tan.ex1": ledger.REGISTRY["tan.ex1"]})
     verified = []
     monkeypatch.setattr(
-        paper_repro, "verify", lambda claim, seed: verified.append(claim.id) or ledger.verify(claim, seed)
+        verification, "verify", lambda claim, seed: verified.append(claim.id) or ledger.verify(claim, seed)
     )
     common = ["--preset", "smoke", "--out", tmp_path]
     for arguments, times in (([], 1), ([], 1), (["verify"], 2), (["--seed", "1"], 3)):

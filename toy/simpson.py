@@ -95,8 +95,10 @@ def experiment(
     return chosen, string_measures(triple) | corpus_measures(chosen)
 
 
-def run(seed: int = 0) -> dict[str, pd.DataFrame]:
+def run(seed: int = 0, small: bool = False) -> dict[str, pd.DataFrame]:
     """The experiment's tables, by name; everything but the replay (legacy seeds) is drawn from `seed`.
+
+    small: 5 replications a variant instead of 50; the replay itself is what the paper printed, and stays whole.
 
     - tan_fig1 (quantity, value, low, high, reported): the replay's values, nats; low and high are the 2.5 % and 97.5 %
       quantiles over 50 sets of 1,000 fresh corpora of the same world, selected and re-banded anew; empty where the
@@ -109,7 +111,7 @@ def run(seed: int = 0) -> dict[str, pd.DataFrame]:
     """
     triple, counts = replay()
     chosen, measures = experiment(triple, counts, LEGACY_SEED)
-    variants, widths = _replications(triple, seed)
+    variants, widths = _replications(triple, seed, 5 if small else REPLICATIONS)
     same = variants[variants["variant"] == "same world"].set_index("quantity")[["low", "high"]]
     table = pd.DataFrame({"quantity": list(measures), "value": list(measures.values())}).join(same, on="quantity")
     exact = table["quantity"].isin(list(string_measures(triple)))
@@ -128,9 +130,9 @@ def run(seed: int = 0) -> dict[str, pd.DataFrame]:
     }
 
 
-def _replications(triple: Triple, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _replications(triple: Triple, seed: int, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     measured, typical = [], []
-    for variant, (world, rng) in _worlds(triple, seed):
+    for variant, (world, rng) in _worlds(triple, seed, count):
         counts = multinomial_counts(world.log_aligned, CORPORA, SIZE, rng)
         chosen, found = experiment(world, counts, rng)
         measured += [(variant, quantity, value) for quantity, value in found.items()]
@@ -143,14 +145,14 @@ def _replications(triple: Triple, seed: int) -> tuple[pd.DataFrame, pd.DataFrame
     return _quantiles(variants, ["variant", "quantity"]), _quantiles(widths, ["variant", "epsilon", "quantity"])
 
 
-def _worlds(triple: Triple, seed: int) -> Iterator[tuple[str, tuple[Triple, np.random.Generator]]]:
+def _worlds(triple: Triple, seed: int, count: int) -> Iterator[tuple[str, tuple[Triple, np.random.Generator]]]:
     makers: dict[str, Callable[[np.random.Generator], Triple]] = {
         "same world": lambda rng: triple,
         "fresh worlds": dirichlet_triple,
         "unrelated reward": lambda rng: unrelated(triple, rng),
     }
     for number, (variant, make) in enumerate(makers.items()):
-        for replication in range(REPLICATIONS):
+        for replication in range(count):
             key = np.random.SeedSequence([seed, number, replication])
             rng = np.random.Generator(np.random.Philox(key))
             yield variant, (make(rng), rng)

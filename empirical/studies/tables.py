@@ -18,8 +18,8 @@ from empirical.corpora import (
     weighted_spearman,
 )
 from empirical.intervals import Interval, cluster_intervals, slope
+from empirical.presets import Settings
 from empirical.schemes import Scheme
-from empirical.studies.tradeoff import Settings
 
 REPORTED = {"string_pearson": 0.23, "string_spearman": 0.38, "corpus_pearson": -0.93, "corpus_spearman": -0.83}
 """Read off the paper's Figure 2 (RLHF triple of 7B models), for comparison only."""

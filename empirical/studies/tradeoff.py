@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from empirical.engines.torch import Request, sample
 from empirical.models import LanguageModel
+from empirical.presets import Settings
 from empirical.prompts import prompt_id
 from empirical.randomness import uniforms
 from empirical.rewards import Reward, Scored
@@ -29,18 +30,6 @@ class Triple:
     prior: LanguageModel
     aligned: LanguageModel
     reward: Reward
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The study's counts; corpora are drawn from the finite pool of `samples` strings a cell."""
-
-    samples: int
-    max_new: int
-    seed: int = 0
-    corpus_size: int = 2000
-    corpora: int = 2000
-    resamples: int = 1000
 
 
 def rows_of(triple: Triple, prompt: str, schemes: Sequence[Scheme], settings: Settings) -> pd.DataFrame:

@@ -7,9 +7,10 @@ import pandas as pd
 
 from empirical.corpora import pool
 from empirical.intervals import Interval
+from empirical.presets import Settings
 from empirical.scoring import score
 from empirical.studies.tables import tables
-from empirical.studies.tradeoff import Settings, Triple
+from empirical.studies.tradeoff import Triple
 from theory.ledger import Check, Control, Entry, Verdict, at_most, rejects
 
 RULE = (

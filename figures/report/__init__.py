@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from figures import FIGURES
 from figures.report.errata import errata
 from theory.files import write_text
 
@@ -25,10 +26,6 @@ VERDICTS = {
     "not-reproduced": "the opposite of the reported effect was found",
     "inconclusive": "the evidence does not decide, or contradicts the recorded verdict",
     "not-testable-here": "this preset or machine cannot test it",
-}
-FIGURES = {
-    "tan_fig1": "Toy experiment (Tan et al., figure 1), replayed bit for bit and taken apart.",
-    "tan_fig2": "The trade-off on a real triple (Tan et al., figure 2).",
 }
 
 
@@ -47,7 +44,7 @@ def build(results: Path) -> Path:
         meanings=VERDICTS,
         counts={paper: Counter(entry["verdict"] for entry in ledger if entry["paper"] == paper) for paper in PAPERS},
         ledger=ledger,
-        figures=[(name, text, _inline(results, name)) for name, text in FIGURES.items() if _drawn(results, name)],
+        figures=[(name, m.CAPTION, _inline(results, name)) for name, m in FIGURES.items() if _drawn(results, name)],
         compared=compared(tables),
         covariance=tables.get("tan_covariance", pd.DataFrame()).to_dict("records"),
         schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),

@@ -7,11 +7,11 @@ from empirical.align import measure
 from empirical.engines.torch import Request, sample
 from empirical.fetch import FetchError
 from empirical.models import default_prior, with_adapter
-from empirical.presets import shipped
 from empirical.prompts import study_prompts
 from empirical.randomness import uniforms
 from empirical.rewards import load_head
 from empirical.scoring import score
+from empirical.triples import shipped
 from theory.adaptors import compose, nucleus, temperature, top_k
 
 QUESTION = "What is the capital of Portugal?"

@@ -21,8 +21,17 @@ def tables():
     rows["weight"] = 1.0
     tradeoff = pd.DataFrame({"quantity": list(tan_fig2.LEVELS), "value": rng.uniform(-1, 1, 4)}).assign(triple="small")
     tradeoff["low"], tradeoff["high"], tradeoff["reported"] = tradeoff["value"] - 0.1, tradeoff["value"] + 0.1, 0.3
-    parts = {"within_prompt": 1.4, "between_prompts": 1.9, "between_schemes": -1.2, "total": 2.1}
-    return rows, schemes, tradeoff, pd.DataFrame([{"triple": "small"} | parts])
+    tradeoff["law"] = "global"
+    tradeoff = pd.concat([tradeoff, tradeoff.assign(law="local", value=0.0)])  # the other law is not drawn
+    parts = {
+        "triple": "small",
+        "law": "global",
+        "within_prompt": 1.4,
+        "between_prompts": 1.9,
+        "between_schemes": -1.2,
+        "total": 2.1,
+    }
+    return rows, schemes, tradeoff, pd.DataFrame([parts, parts | {"law": "local", "total": 9.0}])
 
 
 def panel(figure, letter):
@@ -67,7 +76,7 @@ def test_correlations_and_covariance_are_those_of_the_tables(tables):
     _, _, tradeoff, covariance = tables
     figure = tan_fig2.draw(*tables)
     measured = next(line for line in panel(figure, "c").lines if line.get_label() == "measured here")
-    np.testing.assert_array_equal(measured.get_xdata(), tradeoff["value"])
+    np.testing.assert_array_equal(measured.get_xdata(), tradeoff.loc[tradeoff["law"] == "global", "value"])
     bars = [bar.get_width() for bar in panel(figure, "d").patches]
     assert bars == covariance.iloc[0][list(tan_fig2.PARTS)].tolist()
     assert sum(bars[:-1]) == pytest.approx(bars[-1])

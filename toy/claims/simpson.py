@@ -1,4 +1,4 @@
-"""Claims about the toy experiment; importing this module adds them to the ledger."""
+"""Claims about the toy experiment of Tan et al., section 6.1."""
 
 import numpy as np
 from scipy.special import gammaln

@@ -1,7 +1,8 @@
 import pytest
 
 from theory.ledger import REGISTRY, verify
-from toy import claims, simpson
+from toy import simpson
+from toy.claims import simpson as claims
 
 
 @pytest.mark.parametrize("claim", [claims.figure_1, claims.typical_corpora], ids=lambda claim: claim.id)

@@ -1,0 +1,51 @@
+"""The (prior, aligned, reward) triples that a command names, and the device they run on."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+
+from empirical.errors import InputError
+from empirical.models import default_prior, load, with_adapter
+from empirical.presets import Preset
+from empirical.rewards import load_head, load_reward
+from empirical.studies.tradeoff import Triple
+from empirical.tiny import tiny_triple
+
+
+def shipped(name: str) -> Path:
+    """The folder of a shipped adapter or head."""
+    return Path(str(files("empirical").joinpath("artifacts", name)))
+
+
+def default_triple(preset: Preset, scratch: Path, device: str) -> Triple:
+    """The preset's triple: SmolLM2 with the shipped adapter and head, or a tiny random one written to `scratch`."""
+    if not preset.real:
+        return Triple("tiny", *tiny_triple(scratch, device))
+    prior = default_prior(device)
+    return Triple("smollm2", prior, with_adapter(prior, shipped("adapter"), "aligned"), load_head(shipped("reward")))
+
+
+def users_triple(prior: str, aligned: str, reward: str, device: str) -> Triple:
+    """A user's models: directories or hub ids; `aligned` may be a PEFT adapter's folder; `reward` see `load_reward`."""
+    base = load(prior, device)
+    other = (
+        with_adapter(base, Path(aligned), aligned)
+        if (Path(aligned) / "adapter_config.json").is_file()
+        else load(aligned, device)
+    )
+    if other.tokenizer.get_vocab() != base.tokenizer.get_vocab():
+        raise InputError(
+            f"The tokenizers of {prior} and {aligned} differ, so token ids cannot pass between them; "
+            "use a prior and an aligned model of one family."
+        )
+    return Triple("custom", base, other, load_reward(reward, base))
+
+
+def check_device(name: str) -> str:
+    """The device's name if torch can use it; raises InputError otherwise."""
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as problem:
+        raise InputError(f"The device {name!r} cannot be used here; choose another --device, such as cpu.") from problem
+    return name

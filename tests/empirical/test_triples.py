@@ -1,0 +1,55 @@
+"""The triples that a command names."""
+
+import shutil
+
+import pytest
+
+from empirical import triples
+from empirical.errors import InputError
+from empirical.models import load
+from empirical.presets import PRESETS
+from empirical.rewards import SecretReward, load_head
+from empirical.triples import check_device, default_triple, shipped, users_triple
+
+
+def test_smoke_is_tiny(tmp_path):
+    triple = default_triple(PRESETS["smoke"], tmp_path, "cpu")
+    assert triple.prior.network.num_parameters() < 100_000
+
+
+def test_what_ships_fits_together(monkeypatch, tiny_folder, tmp_path):
+    """The shipped head has the default prior's width; the real preset loads adapter and head by their folders."""
+    head = load_head(shipped("reward"))
+    assert head.weight.shape == (576,)
+    asked = []
+    prior = load(tiny_folder / "prior")
+    monkeypatch.setattr(triples, "default_prior", lambda device: prior)
+    monkeypatch.setattr(triples, "with_adapter", lambda base, folder, name: asked.append(folder) or base)
+    triple = default_triple(PRESETS["default"], tmp_path, "cpu")
+    assert asked == [shipped("adapter")]
+    assert triple.reward.describe() == head.describe()
+
+
+def test_a_users_models(tiny_folder):
+    prior = str(tiny_folder / "prior")
+    plain, adapted = (users_triple(prior, other, "secret", "cpu") for other in (prior, str(tiny_folder / "adapter")))
+    assert plain.aligned.sha256 == plain.prior.sha256
+    assert adapted.aligned.sha256 != adapted.prior.sha256
+    assert isinstance(adapted.reward, SecretReward)
+
+
+def test_tokenizers_must_agree(tiny_folder, tmp_path):
+    other = shutil.copytree(tiny_folder / "prior", tmp_path / "other")
+    tokenizer = load(other).tokenizer
+    vocabulary = (other / "tokenizer.json").read_text(encoding="utf-8")
+    (other / "tokenizer.json").write_text(vocabulary.replace('"A":', '"\\u4e00":'), encoding="utf-8")
+    assert load(other).tokenizer.get_vocab() != tokenizer.get_vocab()
+    with pytest.raises(InputError, match=r"tokenizers .* differ"):
+        users_triple(str(tiny_folder / "prior"), str(other), "secret", "cpu")
+
+
+def test_device():
+    assert check_device("cpu") == "cpu"
+    for name in ("cuda:99", "toaster"):
+        with pytest.raises(InputError, match="--device"):
+            check_device(name)

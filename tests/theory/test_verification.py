@@ -1,0 +1,24 @@
+"""Many claims in processes of their own give the entries of one process."""
+
+from dataclasses import replace
+
+import pytest
+
+import theory.claims  # noqa: F401 (fills the registry)
+from theory import verification
+from theory.ledger import REGISTRY, verify
+from theory.verification import verify_all
+
+CHEAP = ["chang.cascade", "chang.sec5-terms", "chang.defA.7", "cd.adv0", "cd.lambda0", "cd.eq2", "tan.fn4", "tan.eq3"]
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_the_entries_are_those_of_one_process(monkeypatch, processors):
+    monkeypatch.setattr(verification.os, "cpu_count", lambda: processors)
+    found = {entry.id: replace(entry, seconds=0) for entry in verify_all([REGISTRY[id] for id in CHEAP], seed=3)}
+    assert found == {id: replace(verify(REGISTRY[id], seed=3), seconds=0) for id in CHEAP}
+
+
+def test_few_claims_start_no_process(monkeypatch):
+    monkeypatch.setattr(verification, "ProcessPoolExecutor", None)
+    assert [entry.id for entry in verify_all([REGISTRY[id] for id in CHEAP[:-1]])] == CHEAP[:-1]
