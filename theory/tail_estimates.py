@@ -1,4 +1,6 @@
-"""Estimates of P(mean surprisal >= H + epsilon), sharper than a bound on its exponent, and the normal law's error."""
+"""Estimates of the tails of the mean surprisal, sharper than a bound on the exponent, and the normal law's error."""
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +12,29 @@ SHEVTSOVA = 0.4748
 """Constant of the Berry-Esseen inequality for equal laws. Source: Shevtsova, 2011 (arXiv:1111.6554)."""
 
 
-def bahadur_rao(law: Surprisal, size: int, epsilon: float, span: float = 0.0) -> Floats:
+def bahadur_rao(
+    law: Surprisal,
+    size: int,
+    epsilon: Floats | float,
+    span: Floats | float = 0.0,
+    rate: Callable[[Surprisal, Floats | float], Floats] = upper_rate,
+) -> Floats:
     """P(mean I >= H + epsilon) ~ e^(-N I_+) / (t sqrt(2 pi N K'')) * (span t / (1 - e^(-span t))), [...].
 
     t = I_+'(epsilon) and K'' = 1 / I_+''(epsilon), by Legendre duality. span: the spacing of I where it lives on a
-    lattice, N (H + epsilon) being one of its sums; 0 where it does not. The relative error falls as 1 / N.
+    lattice, the widest there is, N (H + epsilon) being one of its sums; 0 where it does not; shaped as epsilon or less.
+    The relative error falls as 1 / N.
+    rate: `lower_rate` estimates P(mean I <= H - epsilon) by the same formula.
     Raises ValueError unless epsilon > 0 and size >= 1. Source: Bahadur and Rao, 1960.
     """
     if size < 1:
         raise ValueError(f"a corpus has at least one string, not {size}.")
     h = 1e-2 * epsilon  # differences of fourth order: relative error h^4, and rounding 1e-15 / (rate * 1e-4)
-    two_below, below, here, above, two_above = (upper_rate(law, epsilon + k * h) for k in range(-2, 3))
+    two_below, below, here, above, two_above = (rate(law, epsilon + k * h) for k in range(-2, 3))
     t = (8 * (above - below) - (two_above - two_below)) / (12 * h)
     curvature = (16 * (above + below) - (two_above + two_below) - 30 * here) / (12 * h**2)
-    lattice = span * t / -np.expm1(-span * t) if span else 1.0
+    steps = np.asarray(span * t)
+    lattice = np.where(steps > 0, steps / -np.expm1(-np.where(steps > 0, steps, 1.0)), 1.0)
     return np.asarray(lattice * np.exp(-size * here) * np.sqrt(curvature / (2 * np.pi * size)) / t)
 
 

@@ -1,0 +1,195 @@
+"""Tails of a corpus against rational arithmetic, other libraries' laws and enumeration; and the error they state."""
+
+from fractions import Fraction
+from math import inf, log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from theory.automata import Automaton
+from theory.claims.tan.concentration import integer_bit_models
+from theory.claims.tan.rational_tails import log_rational_tails, string_counts
+from theory.concentration import chernoff_bound, normal_approximation
+from theory.families import geometric, integer_bit_bigram
+from theory.lattice import absolute_third, of_automaton, of_law
+from theory.lattice_tails import atypical, excess, lattice_bahadur_rao, log_tail, totals
+from theory.tail_estimates import berry_esseen
+from theory.typicality import atypical_probability, chebyshev_bound, corpus_types, counted
+
+SEEDS = st.integers(0, 2**32 - 1)
+BIT = log(2)
+BIGRAM = of_automaton(integer_bit_bigram())
+
+
+def random_model(seed: int) -> Automaton:
+    model = integer_bit_models(np.random.default_rng(seed), 3)
+    return Automaton(model.log_arcs[2], model.log_stop[2])
+
+
+def corpus_law(model: Automaton, size: int, top: int) -> list[Fraction]:
+    """P(a corpus has k bits) for k <= top, by convolving fractions."""
+    single = [Fraction(count, 2**k) for k, count in enumerate(string_counts(model, top + 1))]
+    law = [Fraction(1)] + [Fraction(0)] * top
+    for _ in range(size):
+        law = [sum((law[i] * single[k - i] for i in range(k + 1)), Fraction(0)) for k in range(top + 1)]
+    return law
+
+
+@settings(max_examples=25)
+@given(SEEDS, st.integers(1, 4))
+def test_both_tails_against_fractions(seed: int, size: int) -> None:
+    model, top = random_model(seed), 40
+    lattice, law = of_automaton(model), corpus_law(model, size, top)
+    first, step = round(lattice.offset / BIT) * size, round(lattice.span / BIT)
+    places = np.arange(first, top + 1, step)
+    steps = (places - first) // step
+    lower, upper = log_tail(lattice, size, steps, upper=False), log_tail(lattice, size, steps)
+    for i, k in enumerate(places):
+        below = sum(law[: k + 1])
+        assert np.exp(lower.log_prob[i]) == pytest.approx(float(below), rel=lower.error[i] + 1e-15, abs=0)
+        assert np.exp(upper.log_prob[i]) == pytest.approx(float(1 - below + law[k]), rel=upper.error[i] + 1e-15, abs=0)
+    assert max(lower.error.max(), upper.error.max()) < 1e-9
+    assert log_rational_tails(model, size, places[1:].tolist()) == pytest.approx(
+        [log(1 - sum(law[:k])) for k in places[1:]], abs=1e-12
+    )
+
+
+def test_deep_tails_against_rational_numbers() -> None:
+    bits = [450, 600, 900, 1200]
+    exact = log_rational_tails(integer_bit_bigram(), 30, bits)
+    assert exact[-1] < -100
+    tail = log_tail(BIGRAM, 30, np.array(bits) - 60)
+    assert np.all(np.abs(np.expm1(tail.log_prob - exact)) < tail.error)
+    assert tail.error[:-1].max() < 1e-9
+    # The last is so deep that the default length holds the tilt back; a longer law need not.
+    longer = log_tail(of_automaton(integer_bit_bigram(), length=4000), 30, bits[-1] - 60)
+    assert abs(np.expm1(longer.log_prob - exact[-1])) < longer.error < 1e-9
+
+
+@settings(max_examples=50)
+@given(st.integers(2, 9), st.floats(0.05, 0.6), st.integers(1, 300), st.floats(-0.8, 2))
+def test_like_symbols_have_negative_binomial_tails(m: int, e: float, size: int, share: float) -> None:
+    lattice = of_automaton(geometric(m, e), span=log(m) - np.log1p(-e))
+    total = int(size * (1 - e) / e * (1 + share))
+    for upper, exact in ((True, stats.nbinom.logsf(total - 1, size, e)), (False, stats.nbinom.logcdf(total, size, e))):
+        tail = log_tail(lattice, size, total, upper)
+        assert float(tail.log_prob) == pytest.approx(exact, abs=1e-8)  # SciPy's digits in deep tails
+        assert tail.error < 1e-8
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 12), st.floats(0.05, 3))
+def test_a_finite_law_against_enumeration(size: int, epsilon: float) -> None:
+    log_p = np.log([0.5, 0.125, 0.125, 0.25])
+    lattice, counts = of_law(log_p), corpus_types(4, size)
+    information = -counted(log_p, counts) / size
+    exact = float(
+        atypical_probability(log_p, counts, information, lattice.law.entropy, np.asarray(epsilon * BIT - 1e-12))
+    )
+    tail = atypical(lattice, size, epsilon * BIT)
+    assert float(np.exp(tail.log_prob)) == pytest.approx(exact, rel=1e-11, abs=0)  # log-factorials of 12
+    assert tail.error < 1e-10
+
+
+def test_ends_of_the_range() -> None:
+    lattice = of_law(np.log([0.5, 0.25, 0.25]))
+    for total, upper, log_prob in (
+        (10, True, 10 * log(0.5)),
+        (11, True, -inf),
+        (0, True, 0.0),
+        (0, False, 10 * log(0.5)),
+        (-1, False, -inf),
+        (10, False, 0.0),
+    ):
+        tail = log_tail(lattice, 10, total, upper)
+        assert float(tail.log_prob) == pytest.approx(log_prob, abs=1e-12)
+        assert tail.error < 1e-11
+    assert log_tail(BIGRAM, 5, -1, upper=False).log_prob == -inf
+    assert log_tail(BIGRAM, 5, 0).log_prob == pytest.approx(0.0, abs=1e-12)
+
+
+def test_any_tilt_gives_the_same_tail_until_it_loses_it() -> None:
+    total = 1034 - 200
+    best, other, flat = (log_tail(BIGRAM, 100, total, tilt=tilt) for tilt in (None, 0.06, 0.0))
+    assert abs(best.log_prob - other.log_prob) < best.error + other.error
+    assert abs(np.expm1(flat.log_prob - best.log_prob)) < flat.error
+    deeper = total + 600
+    exact, lost = log_tail(BIGRAM, 100, deeper), log_tail(BIGRAM, 100, deeper, tilt=0.0)
+    assert exact.error < 1e-9
+    assert lost.error == inf  # the probability is 1e-29: less than the rounding of a transform of ones
+    assert not abs(lost.log_prob - exact.log_prob) < 1
+
+
+@settings(max_examples=50)
+@given(st.integers(25, 120), st.integers(1, 30), st.floats(0.5, 3))
+def test_a_law_cut_too_short_says_so(length: int, size: int, scale: float) -> None:
+    short = of_automaton(integer_bit_bigram(), length=length)
+    _, above = totals(BIGRAM, size, scale * np.sqrt(BIGRAM.law.varentropy / size))
+    exact, tail = log_tail(BIGRAM, size, above), log_tail(short, size, above)
+    assert not abs(np.expm1(exact.log_prob - tail.log_prob)) > tail.error + exact.error
+    if length < 30:
+        assert tail.error > 1e-3
+
+
+@settings(max_examples=30)
+@given(SEEDS, st.integers(1, 200), st.floats(0.01, 6))
+def test_tails_begin_at_the_nearest_sums_outside(seed: int, size: int, epsilon: float) -> None:
+    lattice = of_automaton(random_model(seed), length=60)
+    below, above = totals(lattice, size, epsilon)
+    rounding = 1e-7 / size
+    assert excess(lattice, size, below) <= -epsilon + rounding < excess(lattice, size, below + 1) + 2 * rounding
+    assert excess(lattice, size, above - 1) - 2 * rounding < epsilon - rounding <= excess(lattice, size, above)
+
+
+def test_a_sum_on_the_boundary_is_outside() -> None:
+    epsilon = 2 * BIT  # 6 (H + 2) = 50 and 6 (H - 2) = 26 bits, of which 12 are the offset
+    assert [int(total) for total in totals(BIGRAM, 6, epsilon)] == [14, 38]
+
+
+def test_figures_of_our_audit() -> None:
+    """Both tails at 4 bits: exact, Bahadur-Rao, Chernoff, Chebyshev, normal, Berry-Esseen's radius for two sides."""
+    printed = {
+        40: ("3.61e-05", "3.86e-05", "4.7e-04", "4.3e-02", "1.6e-06", "3.7e-01"),
+        100: ("2.44e-10", "2.51e-10", "4.8e-09", "1.7e-02", "3.2e-14"),
+    }
+    law, epsilon = BIGRAM.law, 4 * BIT
+    for size, figures in printed.items():
+        ours = (
+            np.exp(atypical(BIGRAM, size, epsilon).log_prob),
+            lattice_bahadur_rao(BIGRAM, size, epsilon),
+            chernoff_bound(law, size, epsilon),
+            chebyshev_bound(law.varentropy, size, epsilon),
+            normal_approximation(law.varentropy, size, epsilon),
+            2 * berry_esseen(law.varentropy, absolute_third(BIGRAM), size),
+        )
+        for text, figure in zip(figures, ours, strict=False):
+            assert f"{float(figure):.{text.index('e') - 2}e}" == text
+
+
+def test_bahadur_and_rao_for_both_tails() -> None:
+    for epsilon in (1.0 * BIT, 2.0 * BIT, 4.0 * BIT):
+        pairs = [(lattice_bahadur_rao(BIGRAM, n, epsilon), atypical(BIGRAM, n, epsilon)) for n in (300, 1200)]
+        errors = [float(np.expm1(np.log(estimate) - tail.log_prob)) for estimate, tail in pairs]
+        assert errors[1] == pytest.approx(errors[0] / 4, rel=0.25)
+    size, epsilon = 600, 3 * BIT
+    below, _ = totals(BIGRAM, size, epsilon)
+    two_sided, upper = lattice_bahadur_rao(BIGRAM, size, epsilon), atypical(BIGRAM, size, epsilon)
+    assert float(log_tail(BIGRAM, size, below, upper=False).log_prob) < -150
+    assert float(np.log(two_sided)) == pytest.approx(float(upper.log_prob), abs=0.05)
+    finite = of_law(np.log([0.5, 0.25, 0.25]))
+    assert lattice_bahadur_rao(finite, 50, 0.6 * BIT) == 0  # beyond both ends of its range, 1 and 2 bits
+    assert lattice_bahadur_rao(finite, 50, np.array([0.2, 0.6]) * BIT)[0] > 0
+
+
+def test_bad_input_is_named() -> None:
+    for size, epsilon in ((0, 1.0), (5, 0.0), (5, np.nan)):
+        with pytest.raises(ValueError, match="epsilon > 0"):
+            totals(BIGRAM, size, epsilon)
+    with pytest.raises(ValueError, match="at least one string"):
+        log_tail(BIGRAM, 0, 5)
+    for tilt, upper in ((-0.1, True), (0.1, False), (BIGRAM.end, True)):
+        with pytest.raises(ValueError, match="tilt"):
+            log_tail(BIGRAM, 5, 5, upper, tilt)
