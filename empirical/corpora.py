@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from theory.covariance import Covariance, mid_ranks, pooled
+from theory.covariance import Covariance, mid_ranks, pearson, pooled
 
 Floats = NDArray[np.float64]
 
@@ -116,8 +116,6 @@ def draw_corpora(
 
 
 def weighted_spearman(x: Floats, r: Floats, weights: Floats) -> float:
-    """Spearman correlation of (x, r) under weights, all flat arrays: Pearson of the weighted mid-ranks."""
+    """Spearman correlation under weights, flat arrays: Pearson of the mid-ranks, NaN where x or r is constant."""
     w = weights / weights.sum()
-    a, b = mid_ranks(x, w), mid_ranks(r, w)
-    moments = np.array([(w * f).sum() for f in (a, b, a * a, b * b, a * b)])
-    return float(correlation(covariance_matrix(moments)))
+    return float(pearson(mid_ranks(x, w), mid_ranks(r, w), w))

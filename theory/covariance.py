@@ -126,15 +126,48 @@ def reversal_threshold(probability: Floats | float) -> Floats:
     return np.asarray((1 - kappa) / (1 + kappa))
 
 
+def pearson(x: Floats, y: Floats, law: Floats | None = None) -> Floats:
+    """Corr_w(x, y) = Cov_w(x, y) / sqrt(Var_w x Var_w y) under weights w >= 0 that sum to 1, by default 1 / n each.
+
+    x, y, law: [..., n] -> [...]; NaN where x or y does not vary under the law, or holds NaN.
+
+    >>> pearson(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0]), np.array([0.5, 0.5, 0.0])).round(6).item()
+    1.0
+    """
+    weights = np.full(x.shape[-1], 1 / x.shape[-1]) if law is None else law
+    dx, dy = _deviation(x, weights), _deviation(y, weights)
+    return np.asarray((weights * dx * dy).sum(axis=-1))
+
+
 def mid_ranks(values: Floats, law: Floats) -> Floats:
-    """P(V < v) + P(V = v) / 2 of each value under the law, both [n]: what a weighted Spearman correlation correlates.
+    """P(V < v) + P(V = v) / 2 of each value under its row's law: what a weighted Spearman correlation correlates.
+
+    values, law: [..., n] -> [..., n].
 
     >>> mid_ranks(np.array([2.0, 1.0, 2.0]), np.array([0.25, 0.5, 0.25])).tolist()
     [0.75, 0.25, 0.75]
     """
-    _, group = np.unique(values, return_inverse=True)
-    mass = np.bincount(group, weights=law)
-    return np.asarray((np.cumsum(mass) - mass / 2)[group])
+    values, law = np.broadcast_arrays(values, law)
+    order = np.argsort(values, axis=-1)
+    ranked, mass = (np.take_along_axis(side, order, axis=-1) for side in (values, law))
+    up_to, edge = np.cumsum(mass, axis=-1), np.full((*values.shape[:-1], 1), True)
+    changes = ranked[..., 1:] != ranked[..., :-1]
+    first, last = np.concatenate([edge, changes], axis=-1), np.concatenate([changes, edge], axis=-1)
+    # Every member of a tie takes the mass below its first and up to its last.
+    below = np.maximum.accumulate(np.where(first, up_to - mass, 0.0), axis=-1)
+    through = np.minimum.accumulate(np.where(last, up_to, np.inf)[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty_like(below)
+    np.put_along_axis(ranks, order, (below + through) / 2, axis=-1)
+    return ranks
+
+
+def _deviation(values: Floats, law: Floats) -> Floats:
+    """(values - mean) / sd under the law, NaN where there is no spread."""
+    centred = values - (law * values).sum(axis=-1, keepdims=True)
+    sd = np.sqrt((law * centred**2).sum(axis=-1, keepdims=True))
+    # 1e-13: a constant keeps a spread of some sqrt(n) roundings of its own size; data with less spread has no digits.
+    spread = sd > 1e-13 * np.abs(values).max(axis=-1, keepdims=True)
+    return np.asarray(centred / np.where(spread, sd, np.nan))
 
 
 def _mean(log_q: Floats, values: Floats) -> Floats:

@@ -2,21 +2,23 @@
 
 import numpy as np
 
-from theory.covariance import mid_ranks
+from theory import covariance
 from toy.dirichlet import Floats
 
 
 def pearson(x: Floats, y: Floats, weights: Floats | None = None) -> float:
     """Corr_w(x, y) = Cov_w(x, y) / sqrt(Var_w x Var_w y) with weights w >= 0, equal by default.
 
-    x, y, weights: [n]. Raises ValueError on bad weights, NaN, or where x or y does not vary under w.
+    x, y, weights: [n]. Raises ValueError on bad weights, NaN, or where x or y does not vary under w, for which
+    `theory.covariance.pearson` returns NaN.
 
     >>> round(pearson(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0])), 6)
     1.0
     """
-    law = _law(x, weights)
-    dx, dy = _deviation(x, law), _deviation(y, law)
-    return float(law @ (dx * dy))
+    found = float(covariance.pearson(x, y, _law(x, weights)))
+    if np.isnan(found):
+        raise ValueError("the correlation is undefined: a variable is constant (or NaN) under these weights.")
+    return found
 
 
 def spearman(x: Floats, y: Floats, weights: Floats | None = None) -> float:
@@ -30,18 +32,7 @@ def spearman(x: Floats, y: Floats, weights: Floats | None = None) -> float:
     law = _law(x, weights)
     if np.isnan(x).any() or np.isnan(y).any():
         raise ValueError("the rank correlation is undefined: a variable contains NaN.")
-    return pearson(mid_ranks(x, law), mid_ranks(y, law), law)
-
-
-def _deviation(values: Floats, law: Floats) -> Floats:
-    """(values - mean) / sd under the law."""
-    centred = values - law @ values
-    sd = np.sqrt(law @ centred**2)
-    # 1e-13: a constant keeps a spread of some sqrt(n) roundings of its own size; data with less spread has no digits.
-    if not sd > 1e-13 * np.abs(values).max():
-        raise ValueError("the correlation is undefined: a variable is constant (or NaN) under these weights.")
-    deviation: Floats = centred / sd
-    return deviation
+    return pearson(covariance.mid_ranks(x, law), covariance.mid_ranks(y, law), law)
 
 
 def _law(x: Floats, weights: Floats | None) -> Floats:

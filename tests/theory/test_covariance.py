@@ -14,6 +14,7 @@ from theory.covariance import (
     between_and_within,
     covariance,
     mid_ranks,
+    pearson,
     pooled,
     reversal_size,
     reversal_threshold,
@@ -51,6 +52,9 @@ def test_a_string_without_mass_does_not_count() -> None:
     log_q = np.array([np.log(0.5), np.log(0.5), -np.inf])
     parts = covariance(log_q, np.array([0.0, 2.0, -np.inf]), np.array([1.0, 0.0, np.nan]))
     assert [float(part) for part in parts] == pytest.approx([1.0, 0.25, -0.5])
+    # 0 times infinity: its r may even be the mean.
+    parts = covariance(log_q, np.array([0.0, 2.0, -np.inf]), np.array([1.0, 0.0, 0.5]))
+    assert [float(part) for part in parts] == pytest.approx([1.0, 0.25, -0.5])
 
 
 @given(SEEDS, st.integers(1, 50))
@@ -65,6 +69,22 @@ def test_pooling_splits_the_covariance_of_the_mixture(seed: int, size: int) -> N
     )
     alone, _ = between_and_within(laws[:1], x[0], r[0])
     np.testing.assert_allclose([*alone], 0, atol=1e-15)
+
+
+def test_worlds_of_a_batch_do_not_mix() -> None:
+    rng = np.random.default_rng(0)
+    laws, (x, r) = log_dirichlet(5, rng, batch=(2, 4, 3)), rng.normal(size=(2, 2, 4, 5))
+    found = between_and_within(laws, x, r)
+    for i in np.ndindex(2, 4):
+        for both, alone in zip(found, between_and_within(laws[i], x[i], r[i]), strict=True):
+            np.testing.assert_allclose([part[i] for part in both], [*alone], atol=1e-14)
+    for i in np.ndindex(2, 4):
+        assert pearson(x, r)[i] == pytest.approx(np.corrcoef(x[i], r[i])[0, 1], abs=1e-12)
+
+
+def test_there_is_no_reversal_on_its_border() -> None:
+    found = reversal_size(np.array([0.0, -1.0, -0.1]), np.array([1.0, 1.0, 0.5]))
+    assert found.tolist() == [math.inf, math.inf, 5.0]
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3))
@@ -124,14 +144,38 @@ def test_thresholds_of_our_audit() -> None:
 
 def test_bad_input_is_named() -> None:
     part = Covariance(*(np.asarray(1.0),) * 3)
-    with pytest.raises(ValueError, match="at least one string"):
+    with pytest.raises(ValueError, match=r"^a corpus has at least one string"):
         pooled(part, part, 0)
     for probability in (0.0, 1.0, math.nan):
-        with pytest.raises(ValueError, match="probability"):
+        with pytest.raises(ValueError, match=r"^the probability of the typical set"):
             typical_shrinkage(probability)
 
 
-def test_mid_ranks_are_scipys_average_ranks():
-    values = np.random.default_rng(0).integers(0, 5, 40).astype(float)
-    expected = (stats.rankdata(values) - 0.5) / 40  # average ranks, moved from 1..n to the middle of n equal shares
-    np.testing.assert_allclose(mid_ranks(values, np.full(40, 1 / 40)), expected, atol=1e-12)
+@given(st.integers(2, 30), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_mid_ranks_are_scipys_average_ranks_in_every_row(size: int, levels: int, seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, levels, (2, 3, size)).astype(float)
+    expected = (stats.rankdata(values, axis=-1) - 0.5) / size  # from 1..n to the middle of n equal shares
+    np.testing.assert_allclose(mid_ranks(values, np.full(size, 1 / size)), expected, atol=1e-12)
+
+
+@given(st.integers(2, 20), st.integers(0, 2**32 - 1))
+def test_pearson_is_numpys_on_repeated_points(size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y, counts = rng.normal(size=(3, size)), rng.normal(size=(3, size)), rng.integers(1, 5, (3, size))
+    law = counts / counts.sum(axis=-1, keepdims=True)
+    repeated = [np.corrcoef(np.repeat(a, c), np.repeat(b, c))[0, 1] for a, b, c in zip(x, y, counts, strict=True)]
+    np.testing.assert_allclose(pearson(x, y, law), repeated, atol=1e-9)
+    ranks = pearson(mid_ranks(x, law), mid_ranks(y, law), law)
+    for row in range(3):
+        spearman = stats.spearmanr(np.repeat(x[row], counts[row]), np.repeat(y[row], counts[row])).statistic
+        assert ranks[row] == pytest.approx(spearman, abs=1e-9)
+    np.testing.assert_allclose(pearson(x, y), [np.corrcoef(*pair)[0, 1] for pair in zip(x, y, strict=True)], atol=1e-9)
+
+
+def test_a_row_without_spread_has_no_correlation() -> None:
+    x = np.array([[0.1, 0.1, 0.1], [0.1, 0.2, 0.3], [0.1, np.nan, 0.3]])
+    found = pearson(x, np.array([0.0, 1.0, 3.0]))
+    assert np.isnan(found).tolist() == [True, False, True]
+    assert np.isnan(pearson(x[1], x[1], np.array([1.0, 0.0, 0.0])))
+    constants = np.outer([0.0, 1e9 + 0.1, 1e-9], np.ones(7))
+    assert np.isnan(pearson(constants, np.arange(7.0))).all()

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import normalised
 from theory.language_models import Floats, Tree, random_tree, strings
 from theory.values import Values
 
@@ -18,6 +19,19 @@ def random_world(
     """Dirichlet(1) steps over two symbols and EOS, and rewards uniform in [low, high]: [batch, M]."""
     tree = random_tree(SYMBOLS, depth, rng, batch=(batch,))
     return tree, rng.uniform(low, high, size=tree.log_steps.shape[:-1])
+
+
+def hard_worlds(rng: np.random.Generator) -> dict[str, tuple[Tree, Floats]]:
+    """Worlds in which a rule may break: rewards that tie, steps that are impossible or all but, rewards of any size."""
+    tree, reward = random_world(rng, -1.0, 1.0)
+    chosen_out = rng.random(tree.log_steps.shape) < 0.25
+    chosen_out[..., -1] = False  # every string may end
+    return {
+        "rewards tie": (tree, np.sign(np.round(reward))),
+        "some steps have probability 0": (Tree(normalised(np.where(chosen_out, -np.inf, tree.log_steps))), reward),
+        "some steps have e^-200 of theirs": (Tree(normalised(tree.log_steps - 200.0 * chosen_out)), reward),
+        "rewards of up to 300": (tree, 300.0 * reward),
+    }
 
 
 def random_grader(rng: np.random.Generator, depth: int = DEPTH, batch: int = BATCH, share: float = 0.4) -> Floats:
@@ -37,7 +51,9 @@ def passing(depth: int = DEPTH) -> NDArray[np.float64]:
 def given_prefix(law: Floats, x: Floats, depth: int = DEPTH) -> Floats:
     """E[x | s] at every prefix s by summing over all strings: law and x [..., M] -> [..., M]."""
     through = passing(depth)
-    return np.asarray((law * x) @ through / (law @ through))
+    mass = law @ through
+    # A prefix that no string of the law has leaves the mean undefined.
+    return np.asarray(np.divide((law * x) @ through, mass, out=np.full_like(mass, np.nan), where=mass > 0))
 
 
 def enumerated(law: Floats, reward: Floats, depth: int = DEPTH) -> Values:

@@ -98,6 +98,6 @@ def test_all_policies_are_all_and_different():
 
 
 def test_the_hull_of_the_audits_two_prompts():
-    prompts = np.array([[0.9, 0.1], [0.8, 0.2]])
-    assert off_the_hull(prompts, np.array([0.5, 0.5])) == pytest.approx(0.3, abs=1e-6)
-    assert off_the_hull(prompts, np.array([0.85, 0.15])) == pytest.approx(0.0, abs=1e-6)
+    prompts = np.broadcast_to([[0.9, 0.1], [0.8, 0.2]], (2, 2, 2))
+    without = np.array([[0.5, 0.5], [0.85, 0.15]])
+    np.testing.assert_allclose(off_the_hull(prompts, without), [0.3, 0.0], atol=1e-6)

@@ -27,7 +27,7 @@ def tilted_cost(strength: float) -> float:
 
 def equal_cost(cost: float) -> float:
     """The strength at which the tilt costs `cost` nats."""
-    return float(brentq(lambda strength: tilted_cost(strength) - cost, 1e-3, 1e3))
+    return float(brentq(lambda strength: tilted_cost(strength) - cost, 1e-3, 1e4))
 
 
 @claim(
@@ -57,15 +57,17 @@ def tilt(rng: np.random.Generator) -> Evidence:
             apart = np.abs(np.exp(controlled(log_p, log_f, float(power))) - np.exp(exact)).sum(axis=-1) / 2
             found.extend(apart.tolist())
     # With F at the middle of each atom the error is of the order (K p)^2 / 24, and no atom here exceeds 2e-3.
-    yield at_most("p F^(K−1) (total variation)", oracle="fine laws", residuals=gaps, tolerance=1e-4)
+    yield at_most("p F^(K−1) (total variation)", oracle="limit laws: 1,000 atoms each", residuals=gaps, tolerance=1e-4)
     yield rejects("p F^K", at_most("", oracle="", residuals=wrong, tolerance=1e-3))
 
-    lead = [tilted_mean(equal_cost(ceiling(K))) - K / (K + 1) for K in COUNTS[1:]]
+    every = range(2, 1003)
+    lead = [tilted_mean(equal_cost(ceiling(K))) - K / (K + 1) for K in every]
+    # The lead falls as 1/K^3, to 1e-9 at the last K: far above the rounding of figures near 1.
     yield at_least("the tilt of equal KL earns more", oracle="root finding", margins=lead, tolerance=0.0)
     yield at_most("by less than .01", oracle="root finding", residuals=lead, tolerance=0.01)
-    yield at_most("and ever less", oracle="root finding", residuals=np.diff(lead), tolerance=0.0)
+    yield at_most("and ever less as K grows", oracle="root finding", residuals=np.diff(lead), tolerance=0.0)
     yield rejects("best-of-K is optimal", at_most("", oracle="", residuals=lead, tolerance=1e-3))
-    half = [tilted_mean(K - 1.0) - K / (K + 1) for K in COUNTS[1:]]
+    half = [tilted_mean(K - 1.0) - K / (K + 1) for K in every]
     yield rejects("it is the tilt e^((K−1) r)", at_most("", oracle="", residuals=np.abs(half), tolerance=1e-3))
 
 
@@ -86,10 +88,9 @@ def additivity(rng: np.random.Generator) -> Evidence:
     true, printed = _costs(np.log(p), np.log(d), np.broadcast_to([1.0, 0.0], p.shape), 2)
     named = np.all(np.isclose(p, (0.5, 0.5)) & np.isclose(d, (0.8, 0.2)), axis=-1)
     over = true - printed
-    yield at_least("printed: exceeded at the smallest case", oracle="exact law", margins=over[named], tolerance=0.1)
-    yield at_least(
-        "printed: cases that exceed it", oracle="all cases", margins=[float(np.sum(over > 0.1))], tolerance=2
-    )
+    yield at_least("printed: exceeded at the worked example", oracle="exact law", margins=over[named], tolerance=0.1)
+    found = float(np.sum(over > 0.1))
+    yield at_least("printed: cases that exceed it", oracle="count over all 81 cases", margins=[found], tolerance=2)
     yield rejects("the sum as a bound", at_most("", oracle="", residuals=over, tolerance=1e-3))
 
     log_p, log_d = simplex(rng, BATCH, TOKENS, 1e-3), simplex(rng, BATCH, TOKENS, 1e-3)

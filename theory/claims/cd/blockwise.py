@@ -18,36 +18,36 @@ Winner = Callable[[Array, Array], Array]
 """(probabilities of the blocks, their scores) -> the law of the accepted block."""
 
 
-def blocks(tree: Tree, state: Floats, reward: Floats, start: int, M: int) -> list[tuple[int, bool, float, float]]:  # noqa: N803
-    """Every block of up to M tokens after prefix `start`: (prefix reached, ended, probability, score).
+def blocks(tree: Tree, state: Floats, reward: Floats, start: int, M: int) -> list[tuple[int, bool, Floats, Floats]]:  # noqa: N803
+    """Every block of up to M tokens after prefix `start`: (prefix reached, ended, probability [...], score [...]).
 
-    One tree: state, reward [prefixes]. A block stops at EOS, and is then scored by its reward.
+    state, reward: [..., prefixes]. A block stops at EOS, and is then scored by its reward.
     """
-    every, found, open_ends = strings(SYMBOLS, DEPTH), [], [(start, 1.0)]
+    every, found, open_ends = strings(SYMBOLS, DEPTH), [], [(start, np.ones(reward.shape[:-1]))]
     for _ in range(M):
         reached = []
         for s, mass in open_ends:
-            steps = np.exp(tree.log_steps[s])
-            found.append((s, True, mass * steps[-1], float(reward[s])))
+            steps = np.exp(tree.log_steps[..., s, :])
+            found.append((s, True, mass * steps[..., -1], reward[..., s]))
             if len(every[s]) < DEPTH:
-                reached += [(every.index((*every[s], a)), mass * steps[a]) for a in range(SYMBOLS)]
+                reached += [(every.index((*every[s], a)), mass * steps[..., a]) for a in range(SYMBOLS)]
         open_ends = reached
-    return found + [(s, False, mass, float(state[s])) for s, mass in open_ends]
+    return found + [(s, False, mass, state[..., s]) for s, mass in open_ends]
 
 
 def blockwise(tree: Tree, state: Floats, reward: Floats, M: int, winner: Winner) -> Floats:  # noqa: N803
-    """The law of the accepted string, [strings], by following every accepted block."""
+    """The law of the accepted string, [..., strings], by following every accepted block."""
     law = np.zeros(reward.shape)
-    pending = [(0, 1.0)]
+    pending = [(0, np.ones(reward.shape[:-1]))]
     while pending:
         start, mass = pending.pop()
         candidates = blocks(tree, state, reward, start, M)
-        p, scores = (np.array([block[column] for block in candidates]) for column in (2, 3))
-        for (s, ended, _, _), share in zip(candidates, winner(p, scores), strict=True):
+        p, scores = (np.stack([block[column] for block in candidates], axis=-1) for column in (2, 3))
+        for (s, ended, _, _), share in zip(candidates, np.moveaxis(winner(p, scores), -1, 0), strict=True):
             if ended:
-                law[s] += mass * share
+                law[..., s] += mass * share
             else:
-                pending.append((s, mass * float(share)))
+                pending.append((s, mass * share))
     return law
 
 
@@ -65,29 +65,24 @@ def accepted(rng: np.random.Generator) -> Evidence:
     """The closed form of the winner's law against all tuples of drawn blocks; the two extremes."""
     tree, reward = random_world(rng, -1.0, 1.0, DEPTH)
     reward[::2] = np.sign(reward[::2])  # ties
-    values = hard_values(tree, reward)
-    drawn, lowest = [], []
-    for row, M in enumerate(np.resize([1, 2, 3], 60).tolist()):  # noqa: N806
-        world = Tree(tree.log_steps[row]), values.state[row], reward[row]
-        exact = blockwise(*world, M, lambda p, scores: tournament(p, scores, 2))
-        drawn.append(np.abs(blockwise(*world, M, _closed(2)) - exact).max())
-        lowest.append(np.abs(blockwise(*world, M, lambda p, scores: _closed(2)(p, _ranked(scores))) - exact).max())
-    yield at_most("each block's winner", oracle="all pairs of blocks", residuals=drawn, tolerance=ROUNDING)
+    world = tree, hard_values(tree, reward).state, reward
+    exact = {M: blockwise(*world, M, lambda p, scores: tournament(p, scores, 2)) for M in (1, 2, 3)}
+    drawn = [_worst(blockwise(*world, M, _closed(2)), law) for M, law in exact.items()]
+    lowest = _worst(blockwise(*world, 2, lambda p, scores: _closed(2)(p, _ranked(scores))), exact[2])
+    yield at_most("each block's winner", oracle="all pairs of blocks", residuals=np.ravel(drawn), tolerance=ROUNDING)
     yield rejects("ties to the first block of a list", at_most("", oracle="", residuals=lowest, tolerance=1e-3))
 
     whole, tokens, crossed = [], [], []
     for K in (1, 2, 4, 16):  # noqa: N806
         answers = np.exp(best_of(tree.log_prob, reward, K))
-        each = np.exp(Tree(best_of(tree.log_steps, values.action, K)).log_prob)
-        for row in range(100):
-            world = Tree(tree.log_steps[row]), values.state[row], reward[row]
-            found = blockwise(*world, DEPTH + 1, _closed(K))
-            whole.append(np.abs(found - answers[row]).max())
-            tokens.append(np.abs(blockwise(*world, 1, _closed(K)) - each[row]).max())
-            crossed.append(np.abs(found - each[row]).max())
-    yield at_most("M ≥ |y|: best-of-K of answers", oracle="best-of-K", residuals=whole, tolerance=ROUNDING)
-    yield at_most("M = 1: best-of-K of tokens", oracle="best-of-K", residuals=tokens, tolerance=ROUNDING)
-    yield rejects("both the same", at_most("", oracle="", residuals=crossed, tolerance=1e-3))
+        each = np.exp(Tree(best_of(tree.log_steps, hard_values(tree, reward).action, K)).log_prob)
+        found = blockwise(*world, DEPTH + 1, _closed(K))
+        whole.append(_worst(found, answers))
+        tokens.append(_worst(blockwise(*world, 1, _closed(K)), each))
+        crossed.append(_worst(found, each))
+    yield at_most("M ≥ |y|: best-of-K of answers", oracle="best-of-K", residuals=np.ravel(whole), tolerance=ROUNDING)
+    yield at_most("M = 1: best-of-K of tokens", oracle="best-of-K", residuals=np.ravel(tokens), tolerance=ROUNDING)
+    yield rejects("both the same", at_most("", oracle="", residuals=np.ravel(crossed), tolerance=1e-3))
 
 
 def _closed(K: int) -> Winner:  # noqa: N803
@@ -96,4 +91,8 @@ def _closed(K: int) -> Winner:  # noqa: N803
 
 def _ranked(scores: Array) -> Array:
     """Scores in which a tie falls to the first of the list."""
-    return -np.argsort(np.argsort(-scores, kind="stable")).astype(float)
+    return -np.argsort(np.argsort(-scores, axis=-1, kind="stable"), axis=-1).astype(float)
+
+
+def _worst(law: Floats, other: Floats) -> Floats:
+    return np.asarray(np.abs(law - other).max(axis=-1))

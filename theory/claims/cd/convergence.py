@@ -127,17 +127,26 @@ def rate(rng: np.random.Generator) -> Evidence:
     first, second, slopes = wiggly(GRID)
     # With V_i onto, (1/2) (dl/dtheta)^2 = (dV/dtheta)^2 l: the PL constant is the smallest squared slope, (1 - .95)^2.
     least = slopes.min(axis=-1)
-    yield at_least("printed: each sample is PL (its constant)", oracle="slopes", margins=least, tolerance=0.0025 - 1e-9)
+    yield at_least(
+        "printed: each sample is PL (its constant)",
+        oracle="slopes of the worked example",
+        margins=least,
+        tolerance=0.0025 - 1e-9,
+    )
     mean = (first + second) / 2
     low = np.flatnonzero((mean[1:-1] < mean[:-2]) & (mean[1:-1] < mean[2:])) + 1
-    yield at_least("printed: local minima of the mean", oracle="grid", margins=[float(low.size)], tolerance=2.0)
+    yield at_least(
+        "printed: local minima of the mean", oracle="grid, worked example", margins=[float(low.size)], tolerance=2.0
+    )
     above = np.sort(mean[low])[1:] - mean.min()
-    yield at_least("printed: descent can end above the minimum", oracle="grid", margins=above, tolerance=0.1)
+    yield at_least("printed: descent can end above the minimum", oracle="worked example", margins=above, tolerance=0.1)
     yield rejects("the mean is PL", at_most("", oracle="", residuals=above, tolerance=1e-3))
     first, second, slopes = wiggly(np.array([-1e6, 1e6]))
     steep = np.sqrt(2 * np.stack([first, second]) * slopes).ravel()
     # (V - target) dV/dtheta, with |V| near 1e6 and dV/dtheta >= .05.
-    yield at_least("printed: no Lipschitz constant (slope at ±1e6)", oracle="slopes", margins=steep, tolerance=4e4)
+    yield at_least(
+        "printed: no Lipschitz constant (slope at ±1e6)", oracle="worked example", margins=steep, tolerance=4e4
+    )
 
     fit, _, _ = descents(rng)
     k = np.arange(1, STEPS + 1)[:, None]

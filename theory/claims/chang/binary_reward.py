@@ -112,6 +112,8 @@ def wording(rng: np.random.Generator) -> Evidence:
     other, _ = random_world(rng, 0.0, 1.0)
     gaps = np.abs(found.action[:, 0] - log_values(other, np.log(d)).state[:, :1] - pmi)
     yield rejects("V of another policy", at_most("", oracle="", residuals=gaps.ravel(), tolerance=1e-3))
+    gaps = np.abs(found.action[:, 0] - pmi)
+    yield rejects("log Q, without V", at_most("", oracle="", residuals=gaps.ravel(), tolerance=1e-3))
 
 
 def _pmi(log_q: Values, tree: Tree) -> Floats:

@@ -9,6 +9,7 @@ from theory.claims.optimality import (
     MILD,
     Problem,
     certified,
+    hard_cases,
     identity,
     planted,
     rowwise,
@@ -33,10 +34,10 @@ def problem(log_p: Array, log_success: Array, lam: Array) -> Problem:
     return Problem(policy, log_p, u, printed, (log_p, log_success, lam))
 
 
-def few(rng: np.random.Generator) -> Problem:
-    """Ten well-scaled instances over four tokens, for the solvers."""
-    log_success = np.log(rng.uniform(0.2, 1.0, size=(10, 4)))
-    return problem(simplex(rng, 10, 4, FLOOR), log_success, np.resize(MILD, 10))
+def mild(rng: np.random.Generator) -> Problem:
+    """A thousand well-scaled instances over four tokens, for the solvers."""
+    log_success = np.log(rng.uniform(0.2, 1.0, size=(1000, 4)))
+    return problem(simplex(rng, 1000, 4, FLOOR), log_success, np.resize(MILD, 1000))
 
 
 @claim(
@@ -54,9 +55,10 @@ def frozen(rng: np.random.Generator) -> Evidence:
     log_p, lam = simplex(rng, 1000, 5, 1e-6), np.resize(EXPONENTS, 1000)
     log_success = np.log(rng.uniform(0.01, 1.0, size=log_p.shape))
     wide = problem(log_p, log_success, lam)
-    yield from certified(wide, few(rng), rng)
+    yield from certified(wide, mild(rng), rng)
     sparse = problem(some_impossible(rng, log_p), some_impossible(rng, log_success), lam)
     yield identity("the same where P_G or Q is 0 for some tokens", sparse, rng)
+    yield from hard_cases(rng, lambda p, q: problem(p, q, lam))
     wrong = {
         "exponent λ + 0.05": rowwise(classifier_guidance, lam + 0.05, log_p, log_success),
         "exponent 1/λ": rowwise(classifier_guidance, 1 / lam, log_p, log_success),

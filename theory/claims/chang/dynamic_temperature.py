@@ -70,6 +70,9 @@ def cascade(rng: np.random.Generator) -> Evidence:
     yield at_most("one softmax", oracle="SciPy softmax of z/T", residuals=gaps, tolerance=1e-11)
     gaps = np.abs(softmax(softmax(logits, axis=-1) / T[:, None], axis=-1) - once).max(axis=-1)
     yield rejects("the first softmax without its logarithm", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+    both = rowwise(policy, T, rowwise(policy, T, normalised(logits)))
+    gaps = np.abs(np.exp(both) - once).max(axis=-1)
+    yield rejects("both softmaxes at T", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
 
 
 @claim(
@@ -98,6 +101,8 @@ def interpolation(rng: np.random.Generator) -> Evidence:
         yield at_most(
             f"weights in the ratio 1−T at T = 1e-{power}", oracle="algebra", residuals=ratio, tolerance=ROUNDING
         )
+    gaps = np.abs(T * printed(log_pi, log_p, T) + kl(log_pi, log_p))
+    yield rejects("T times it tends to −KL", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
     unscaled = np.abs(printed(log_pi, log_p, T) + cross_entropy(log_pi, log_p))
     yield rejects("the unscaled objective tends to −CE", at_most("", oracle="", residuals=unscaled, tolerance=1e-3))
     # CE > 0.01 here and T = 1e-6.

@@ -46,9 +46,9 @@ def two_token_instances() -> tuple[Array, Array]:
     return np.stack([base, 1 - base], axis=-1), np.stack([first, second], axis=-1)
 
 
-def on_grid(p: Array, q: Array, lam: Array | float) -> Array:
-    """L at pi = (t, 1 - t) for each t of the grid: [..., len(GRID)]."""
-    return literal(np.stack([GRID, 1 - GRID], axis=-1), p[..., None, :], q[..., None, :], lam)
+def on_grid(p: Array, q: Array, lam: Array | float, grid: Array = GRID) -> Array:
+    """L at pi = (t, 1 - t) for each t of the grid: [..., len(grid)]."""
+    return literal(np.stack([grid, 1 - grid], axis=-1), p[..., None, :], q[..., None, :], lam)
 
 
 def local_maxima(values: Array) -> Array:

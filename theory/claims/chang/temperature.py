@@ -11,11 +11,10 @@ from theory.claims.optimality import (
     ROUNDING,
     Problem,
     certified,
-    identity,
+    hard_cases,
     planted,
     rowwise,
     simplex,
-    some_impossible,
 )
 from theory.guidance import controlled
 from theory.information import cross_entropy, entropy, kl, renyi_entropy
@@ -60,8 +59,8 @@ def temperature(rng: np.random.Generator) -> Evidence:
     log_p = simplex(rng, 1200, 5, 1e-6)
     T = np.resize(TEMPERATURES, len(log_p))  # noqa: N806
     wide = problem(log_p, T)
-    yield from certified(wide, problem(simplex(rng, 10, 4, FLOOR), np.resize(TEMPERATURES[1:], 10)), rng)
-    yield identity("the same where P_G is 0 for some tokens", problem(some_impossible(rng, log_p), T), rng)
+    yield from certified(wide, problem(simplex(rng, 1000, 4, FLOOR), np.resize(TEMPERATURES[1:], 1000)), rng)
+    yield from hard_cases(rng, lambda p, _: problem(p, np.resize(TEMPERATURES, len(p))))
     log_pi = normalised(rng.normal(size=log_p.shape))
     first, second = printed(log_pi, log_p, T), interpolated(log_pi, log_p, T)
     yield at_most(

@@ -10,7 +10,7 @@ from theory.adaptors import ancestral, local, min_p, temperature
 from theory.arrays import normalised
 from theory.best_of import best_of
 from theory.certificates import objective
-from theory.claims.optimality import BFGS_L1, DECISIVE, FLOOR, ROUNDING, simplex
+from theory.claims.optimality import BFGS_L1, DECISIVE, FLOOR, ROUNDING, distance, simplex
 from theory.guidance import (
     classifier_free_guidance,
     classifier_guidance,
@@ -62,9 +62,9 @@ def unification(rng: np.random.Generator) -> Evidence:
     rows = list(_table(rng, BATCH, RARE))
     for row in rows:
         yield _optimal(row, rng, ROUNDING)
-    smooth = [row for row in _table(rng, 2, FLOOR) if row.tau > -1 and np.all(np.isfinite(row.u))]
-    climbs = [_climb(row, instance) for row in smooth for instance in range(2)]
-    yield at_most("argmax of J", oracle="SciPy BFGS", residuals=climbs, tolerance=BFGS_L1)
+    smooth = [row for row in _table(rng, 200, FLOOR) if row.tau > -1 and np.all(np.isfinite(row.u))]
+    climbs = [distance(_climb(row), row.log_policy) for row in smooth]
+    yield at_most("argmax of J", oracle="SciPy L-BFGS", residuals=np.concatenate(climbs), tolerance=BFGS_L1)
     for row in rows:
         sharper = np.asarray(normalised(np.where(np.isneginf(row.log_policy), -np.inf, 1.05 * row.log_policy)))
         wrong = row.log_q if row.tau == -1 else sharper
@@ -121,10 +121,8 @@ def _vertices(allowed: NDArray[np.bool_]) -> Iterator[tuple[Floats, NDArray[np.b
         yield vertex, allowed[:, token]
 
 
-def _climb(row: Row, instance: int) -> float:
-    one = Row(row.name, row.log_policy[instance], row.log_q[instance], row.u[instance], row.tau)
-    found = maximise_logits(lambda log_pi: float(one.score(log_pi)), np.full(TOKENS, -np.log(TOKENS)))
-    return float(np.abs(np.exp(found) - np.exp(one.log_policy)).sum())
+def _climb(row: Row) -> Floats:
+    return np.asarray(maximise_logits(row.score, np.full(row.u.shape, -np.log(TOKENS))))
 
 
 def _levels(log_p: Floats, reward: Floats) -> tuple[Floats, Floats]:

@@ -65,10 +65,12 @@ def stays_bounded(rng: np.random.Generator) -> Evidence:
     sharp = np.log(least) - np.logaddexp(np.log(least), np.log1p(-least) + 2 * BOUND / beta)
     check = partial(at_least, oracle="steps of p₊ by enumeration", tolerance=-EXACT)
     yield check("log p₊(eos | y) less the bound", margins=(ends - sharp).min(axis=-1))
-    yield check("the sharp bound less log ε - 2B/β", margins=[sharp - np.log(least) + 2 * BOUND / beta])
-    leaves = random_tree(2, 1, rng, batch=(200,)).log_steps[..., 1:, :]
+    log_e, spread = np.log(rng.uniform(1e-9, 1, 1000)), rng.uniform(0, 50, 1000)  # ε and 2B/β of any size
+    both = log_e - np.logaddexp(log_e, np.log1p(-np.exp(log_e)) + spread) - (log_e - spread)
+    yield check("the sharp bound less log ε - 2B/β", margins=both)
+    leaves = random_tree(2, 1, rng, batch=(1000,)).log_steps[..., 1:, :]
     worst = Tree(np.concatenate([_first_row(rng, least), leaves], axis=-2))
-    extreme = np.broadcast_to([-BOUND, BOUND, BOUND], (200, 3))
+    extreme = np.broadcast_to([-BOUND, BOUND, BOUND], (1000, 3))
     attained = aligned(worst, extreme, beta)[0].log_steps[..., 0, -1]
     yield at_most(
         "attained where stopping at once has reward -B and all else B",
@@ -131,5 +133,5 @@ def _ending(tree: Tree, least: float) -> Tree:
 
 
 def _first_row(rng: np.random.Generator, least: float) -> Floats:
-    rows = log_dirichlet(2, rng, batch=(200, 1)) + np.log1p(-least)
-    return np.concatenate([rows, np.full((200, 1, 1), np.log(least))], axis=-1)
+    rows = log_dirichlet(2, rng, batch=(1000, 1)) + np.log1p(-least)
+    return np.concatenate([rows, np.full((1000, 1, 1), np.log(least))], axis=-1)

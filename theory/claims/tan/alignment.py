@@ -1,4 +1,4 @@
-"""Equations 3 and 4: the aligned model minimises a backward KL, and every aligned model has a secret reward."""
+"""Equations 3 and 4, appendix F: the aligned model minimises a backward KL; every model has a secret reward."""
 
 from functools import partial
 
@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from theory.arrays import expectation
 from theory.claims.tan.worlds import random_world
+from theory.covariance import covariance
 from theory.information import kl
 from theory.language_models import Tree, aligned, random_tree
 from theory.ledger import Evidence, at_most, claim, rejects
 from theory.metropolis import total_variation
 
+PROMPTS = 4
 EXACT = 1e-11  # sums of at most 13 terms, logarithms below 100
 
 
@@ -71,6 +73,50 @@ def secret_reward(rng: np.random.Generator) -> Evidence:
     for name, reward in (("log p - log q, the opposite sign", -beta * log_ratio), ("β left out", log_ratio)):
         wrong = _distance(aligned(prior, reward, beta)[0], q)
         yield rejects(name, check("", residuals=wrong, tolerance=1e-3))
+
+
+@claim(
+    "tan.appF",
+    paper="tan",
+    where="appendix F",
+    kind="text",
+    statement="Printed for models aligned by DPO: r̂ = β log(q/p), the constant β log Z(x) omitted. With X = log p: "
+    "within one prompt, and over corpora with a fixed number of strings of each prompt, covariances of X and r̂ do not "
+    "change; over strings pooled across prompts Cov(X, r̂) changes by Cov_x(E[X|x], β log Z(x)). Always "
+    "Cov(X, r̂/β) = Cov(X, log q) - Var X: part of the anti-correlation is arithmetic.",
+    verdict="holds-with-assumption",
+    assumptions="one prompt, or corpora that hold each prompt equally often; the measured correlations of the text's "
+    "7B models are not testable here",
+)
+def constant_omitted(rng: np.random.Generator) -> Evidence:
+    prior, q = (random_tree(2, 2, rng, batch=(1000, PROMPTS)) for _ in range(2))
+    beta, constant = float(rng.uniform(0.3, 0.8)), rng.normal(scale=3, size=(1000, PROMPTS, 1))
+    x, secret = prior.log_prob, beta * (q.log_prob - prior.log_prob)
+    within = covariance(q.log_prob, x, secret)
+    check = partial(at_most, oracle="sums over prompts and strings", tolerance=EXACT)
+    shifted = covariance(q.log_prob, x, secret + constant)
+    yield check("one prompt: the covariance without the constant", residuals=np.abs(shifted.xr - within.xr).ravel())
+    # One string of each prompt: the corpus' mean has the mean of the prompts' covariances, over their number.
+    corpora = [each.xr.mean(axis=-1) / PROMPTS for each in (shifted, within)]
+    yield check("corpora of one string a prompt", residuals=np.abs(corpora[0] - corpora[1]))
+    pooled_law = (q.log_prob - np.log(PROMPTS)).reshape(1000, -1)
+    pooled = [covariance(pooled_law, _flat(x), _flat(side)).xr for side in (secret + constant, secret)]
+    means = expectation(q.log_prob, x)
+    centred = means - means.mean(axis=-1, keepdims=True)
+    moved = (centred * constant[..., 0]).mean(axis=-1)
+    yield check("pooled strings: the change is Cov_x(E[X|x], β log Z)", residuals=np.abs(pooled[0] - pooled[1] - moved))
+    with_q = covariance(q.log_prob, x, q.log_prob)
+    gaps = np.abs(within.xr / beta - with_q.xr + within.x)
+    yield check("Cov(X, r̂/β) = Cov(X, log q) - Var X", residuals=gaps.ravel())
+    unmoved = np.abs(pooled[0] - pooled[1])
+    yield rejects("pooled strings do not feel the constant", check("", residuals=unmoved, tolerance=1e-3))
+    yield rejects(
+        "Cov(X, r̂/β) = Cov(X, log q)", check("", residuals=np.abs(within.xr / beta - with_q.xr).ravel(), tolerance=1e-3)
+    )
+
+
+def _flat(side: NDArray[np.float64]) -> NDArray[np.float64]:
+    return side.reshape(len(side), -1)
 
 
 def _distance(first: Tree, second: Tree) -> NDArray[np.float64]:

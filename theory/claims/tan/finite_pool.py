@@ -12,7 +12,7 @@ from theory.metropolis import transition_matrix
 from theory.samplers import draw, pool_weights
 
 Floats = NDArray[np.float64]
-PROMPTS, PER_PROMPT, GROUPS = 3, 6, 400
+PROMPTS, PER_PROMPT, GROUPS = 3, 6, 500
 WEIGHTED = compose(temperature(1.5), top_k(2))
 # Laws of at most 18 states; the solve behind them loses 1 / gap digits, and the gap of these kernels exceeds 1e-2.
 EXACT = 1e-12

@@ -1,13 +1,18 @@
 """Example 1: local normalisation can reverse the order that the transform function gives two strings."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from theory.adaptors import Adaptor, ancestral, top_k
-from theory.language_models import Tree, adapted, random_tree, strings
+from theory.adaptors import Adaptor, ancestral, local, top_k
+from theory.arrays import normalised
+from theory.language_models import Tree, adapted, log_dirichlet, strings
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 PERCENT = {(): (45, 45, 10), (0,): (30, 21, 49), (1,): (48, 2, 50)}
 K = 2
 A, B = 1, 2  # the rows of the strings (0,) and (1,)
@@ -19,44 +24,51 @@ A, B = 1, 2  # the rows of the strings (0,) and (1,)
     where="Appendix A, Example 1",
     kind="example",
     statement="There are a model and strings x, y whose top-k scores Π f(p)(y_t) satisfy score(x) < score(y) while the "
-    "locally normalised law has p_loc(x) > p_loc(y); the globally normalised law keeps the order of the scores.",
+    "locally normalised law has p_loc(x) > p_loc(y); the globally normalised law keeps the order of the scores. "
+    "Any two next-token rows a, b with kept masses Z_a < Z_b occur in such a model, both log-ratios ½ log(Z_b/Z_a).",
     verdict="holds",
 )
 def reversal(rng: np.random.Generator) -> Evidence:
     tree = _example()
     result = adapted(tree, top_k(K))
     score = {string: _exact((string,), normalise=False) for string in (0, 1)}
-    local = {string: _exact((string,), normalise=True) for string in (0, 1)}
+    locally = {string: _exact((string,), normalise=True) for string in (0, 1)}
     computed = np.exp([*result.log_scores[[A, B]], *result.local.log_prob[[A, B]]])
     yield at_most(
         "scores and local probabilities of the example",
-        oracle="exact fractions",
-        residuals=np.abs(computed - [float(score[0]), float(score[1]), float(local[0]), float(local[1])]),
+        oracle="exact fractions, worked example",
+        residuals=np.abs(computed - [float(score[0]), float(score[1]), float(locally[0]), float(locally[1])]),
         tolerance=1e-15,  # products of three factors
     )
     yield at_least(
         "score(y) - score(x) and p_loc(x) - p_loc(y)",
-        oracle="exact fractions",
-        margins=[float(score[1] - score[0]), float(local[0] - local[1])],
+        oracle="exact fractions, worked example",
+        margins=[float(score[1] - score[0]), float(locally[0] - locally[1])],
         tolerance=1e-3,  # the figures are exact; a reversal by a thousandth is visible
     )
-    random = random_tree(2, 3, rng, batch=(1000,))
-    yield at_least(
-        "random models with some reversed pair, of 1000",
-        oracle="all pairs of strings",
-        margins=[1000 * _reversed_share(random, top_k(K))],
-        tolerance=1,  # the claim is one of existence
+    rows = log_dirichlet(3, rng, batch=(1000, 2))
+    model, x, y, gap = _adversary(rows, top_k(K))
+    either = adapted(model, top_k(K))
+    by_score, by_local, by_global = (
+        _pick(law, x) - _pick(law, y) for law in (either.log_scores, either.local.log_prob, either.log_global)
     )
+    # A few logarithms of products of two probabilities.
+    check = partial(at_most, oracle="kept masses of the two rows", tolerance=1e-12)
+    yield check("log score(y)/score(x) - ½ log(Z_b/Z_a)", residuals=np.abs(-by_score - gap))
+    yield check("log p_loc(x)/p_loc(y) - ½ log(Z_b/Z_a)", residuals=np.abs(by_local - gap))
+    reversal_seen = partial(at_least, oracle="enumeration of all strings", tolerance=1e-12)  # above rounding
+    both = np.concatenate([-by_score, by_local])
+    yield reversal_seen("log score(y)/score(x) and log p_loc(x)/p_loc(y)", margins=both)
+    yield rejects("global normalisation reverses the pair", reversal_seen("", margins=by_global))
+    plain = _adversary(rows, ancestral())
+    unadapted = adapted(plain[0], ancestral()).local.log_prob
     yield rejects(
-        "global normalisation reverses the pair",
-        at_least("", oracle="", margins=[np.exp(result.log_global[A]) - np.exp(result.log_global[B])], tolerance=1e-3),
+        "reversal with no adaptor", reversal_seen("", margins=_pick(unadapted, plain[1]) - _pick(unadapted, plain[2]))
     )
-    for name, model, adaptor in (
-        ("no adaptor", random, ancestral()),
-        ("models of one step", random_tree(3, 1, rng, batch=(1000,)), top_k(K)),
-    ):
-        found = 1000 * _reversed_share(model, adaptor)
-        yield rejects(f"reversal with {name}", at_least("", oracle="", margins=[found], tolerance=1))
+    one_row = np.repeat(rows[:, :1], 2, axis=1)
+    alike = _adversary(one_row, top_k(K))
+    yield rejects("reversal with equal kept masses", reversal_seen("", margins=alike[3]))
+    yield rejects("log p_loc(x)/p_loc(y) = log(Z_b/Z_a)", check("", residuals=np.abs(by_local - 2 * gap)))
 
 
 def _example() -> Tree:
@@ -76,14 +88,24 @@ def _exact(string: tuple[int, ...], normalise: bool) -> Fraction:
     return result
 
 
-def _reversed_share(tree: Tree, adaptor: Adaptor) -> float:
-    """The share of a batch of models with a pair of strings that scores order one way and p_loc the other."""
-    result = adapted(tree, adaptor)
-    kept = np.where(result.log_scores > -np.inf, 1.0, np.nan)  # a cut string takes part in no pair
-    by_score, by_local = (
-        (values * kept)[..., :, None] - (values * kept)[..., None, :]
-        for values in (np.exp(result.log_scores), np.exp(result.local.log_prob))
-    )
-    # Below 1e-12 the order of two equal strings is an accident of rounding.
-    reversals = (by_score < -1e-12) & (by_local > 1e-12)
-    return float(np.mean(np.any(reversals, axis=(-2, -1))))
+def _adversary(rows: Floats, adaptor: Adaptor) -> tuple[Tree, Ints, Ints, Floats]:
+    """A first token a or b before the given rows [B, 2, 3], so that their best strings x and y are reversed.
+
+    Row a keeps less mass, Z_a < Z_b; P(b)/P(a) makes score(y)/score(x) = sqrt(Z_b/Z_a), so that
+    p_loc(y)/p_loc(x) = sqrt(Z_a/Z_b). EOS is the least likely first token. Returns the model, x, y and that log-ratio.
+    """
+    kept = local(adaptor, rows)[1]
+    rows = np.where((kept[:, 0] > kept[:, 1])[:, None, None], rows[:, ::-1], rows)
+    kept = np.sort(kept, axis=-1)
+    gap, best, token = (kept[:, 1] - kept[:, 0]) / 2, rows.max(axis=-1), rows.argmax(axis=-1)
+    odds = best[:, 0] - best[:, 1] + gap
+    first = np.stack([np.zeros_like(odds), odds, np.minimum(odds, 0) - np.log(2)], axis=-1)
+    ends = np.broadcast_to([-np.inf, -np.inf, 0.0], (len(rows), 4, 3))
+    model = Tree(np.concatenate([normalised(first)[:, None], rows, ends], axis=1))
+    # Strings: (), (a), (b), (a, 0), (a, 1), (b, 0), (b, 1).
+    x, y = (np.where(token[:, i] == 2, 1 + i, 3 + 2 * i + token[:, i]) for i in (0, 1))
+    return model, x, y, gap
+
+
+def _pick(law: Floats, string: Ints) -> Floats:
+    return np.asarray(np.take_along_axis(law, string[:, None], axis=-1)[:, 0])

@@ -48,7 +48,7 @@ def n_grams(rng: np.random.Generator) -> Evidence:
     phi = (1 + np.sqrt(5)) / 2
     root = abs(float(critical_alpha(golden)) - np.log2(phi))
     # The last bits of a root; below, sums of 4000 terms by logaddexp.
-    yield check("corrected: α_c = log₂ of the golden ratio", residuals=[root], tolerance=1e-12)
+    yield check("corrected, worked example: α_c = log₂ of the golden ratio", residuals=[root], tolerance=1e-12)
     alphas = rng.uniform(0.75, 3, 1000)
     error = np.abs(np.expm1(np.array([log_power_sum(golden, a) for a in alphas]) - _fibonacci(alphas)))
     yield at_most("corrected: Σ p^α of that bigram", oracle="Fibonacci series", residuals=error, tolerance=1e-11)

@@ -43,8 +43,9 @@ def one_scheme(rng: np.random.Generator) -> Evidence:
     yield ranks(
         "rank correlation of a Gaussian", residuals=np.abs(_gaussian_spearman(rho) - 6 / np.pi * np.arcsin(rho / 2))
     )
-    three, x3, r3 = log_dirichlet(3, rng, 5.0, (60,)), *rng.normal(size=(2, 60, 3))
-    wide, narrow = (_typical_shift(three, x3, r3, size=120, width=width) for width in (9.0, 0.3))
+    three, x3, r3 = log_dirichlet(3, rng, 5.0, (1000,)), *rng.normal(size=(2, 1000, 3))
+    wide = _typical_shift(three, x3, r3, size=60, width=9.0)
+    narrow = _typical_shift(three[:60], x3[:60], r3[:60], size=60, width=0.3)
     # 9 standard deviations leave out 1e-18 of a Gaussian; the multinomial's heavier tail is still below 1e-8.
     typical = partial(at_most, oracle="exact multinomial law of the corpus", tolerance=1e-5)
     yield typical("change of correlation by a typical set 9 deviations wide", residuals=wide)
@@ -66,29 +67,27 @@ def one_scheme(rng: np.random.Generator) -> Evidence:
     verdict="holds",
 )
 def several_schemes(rng: np.random.Generator) -> Evidence:
-    laws, x, r = log_dirichlet(3, rng, batch=(4000, 2)), *rng.normal(size=(2, 4000, 3))
+    laws, x, r = log_dirichlet(3, rng, batch=(17_500, 2)), *rng.normal(size=(2, 17_500, 3))
     between, within = between_and_within(laws, x, r)
-    few = slice(0, 300)
+    few = slice(0, 3000)
     exact = {size: _pooled_exactly(laws[few], x[few], r[few], size) for size in (1, 2, 7, 20)}
     check = partial(at_most, oracle="exact multinomial laws of both schemes' corpora", tolerance=EXACT)
     gaps = [np.abs(pooled(between, within, size).xr[few] - cov) for size, cov in exact.items()]
     yield check("covariance = B + W/N", residuals=np.concatenate(gaps))
     threshold = reversal_size(between.xr, within.xr)
-    chosen = np.flatnonzero(threshold < 40)[:200]
-    sizes = np.floor(threshold[chosen]).astype(int)
-    ends = [
-        [_pooled_at(laws, x, r, int(i), int(n) + step) for step in (0, 1)] for i, n in zip(chosen, sizes, strict=True)
-    ]
+    turning = np.where(threshold < 40, np.floor(threshold), -1).astype(int)
+    # At N*, rounded down; at the next size; and at half of N*.
+    sizes = (turning, turning + 1, np.maximum(1, turning // 2))
+    before, after, halfway = (_sized(laws[turning > 0], x[turning > 0], r[turning > 0], n[turning > 0]) for n in sizes)
     # Rounding of sums of order 1, were a covariance to vanish.
     sign = partial(at_least, oracle="exact multinomial laws of both schemes' corpora", tolerance=-1e-14)
-    yield sign("covariance at N = ⌊N*⌋", margins=[before for before, _ in ends])
-    yield sign("-covariance at N = ⌊N*⌋ + 1", margins=[-after for _, after in ends])
+    yield sign("covariance at N = ⌊N*⌋", margins=before)
+    yield sign("-covariance at N = ⌊N*⌋ + 1", margins=-after)
     never = np.isinf(threshold[few]) & (exact[1] > 0)
     yield sign("covariance at N = 20 where N* = ∞ and strings have it positive", margins=exact[20][never])
     yield rejects("B + W at every N", check("", residuals=np.abs(exact[7] - (between.xr + within.xr)[few])))
     yield rejects("(B + W)/N", check("", residuals=np.abs(exact[7] - (between.xr + within.xr)[few] / 7)))
-    same = [_pooled_at(laws, x, r, int(i), max(1, int(n) // 2)) for i, n in zip(chosen, sizes, strict=True)]
-    yield rejects("the sign already turned at N*/2", sign("", margins=-np.array(same)))
+    yield rejects("the sign already turned at N*/2", sign("", margins=-halfway))
 
 
 def _corpora(log_q: Floats, x: Floats, r: Floats, size: int) -> tuple[Floats, Floats, Floats]:
@@ -120,5 +119,10 @@ def _pooled_exactly(laws: Floats, x: Floats, r: Floats, size: int) -> Floats:
     return np.asarray(covariance(mixture - np.log(2), mean_x, mean_r).xr)
 
 
-def _pooled_at(laws: Floats, x: Floats, r: Floats, i: int, size: int) -> float:
-    return float(_pooled_exactly(laws[i], x[i], r[i], size))
+def _sized(laws: Floats, x: Floats, r: Floats, sizes: NDArray[np.int64]) -> Floats:
+    """The covariance of each world's corpora at a size of its own, [B]."""
+    found = np.empty(len(sizes))
+    for size in np.unique(sizes):
+        of = sizes == size
+        found[of] = _pooled_exactly(laws[of], x[of], r[of], int(size))
+    return found

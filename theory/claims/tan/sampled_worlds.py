@@ -74,7 +74,8 @@ def agrees(name: str, sampler: Sampler, worlds: list[World], rng: np.random.Gene
         rank = int(np.linalg.matrix_rank(spread, rtol=1e-9, hermitian=True))
         distance = len(vectors) * gap @ np.linalg.pinv(spread, rcond=1e-9, hermitian=True) @ gap
         ratios.append(float(distance) / _critical(rank))
-    return at_most(f"{name}: T² over its critical value", oracle="enumeration", residuals=ratios, tolerance=1.0)
+    oracle = f"enumeration, one test of size {SIZE:g} over {WORLDS} worlds"
+    return at_most(f"{name}: T² over its critical value", oracle=oracle, residuals=ratios, tolerance=1.0)
 
 
 def second_kind(world: World, draws: int) -> float:

@@ -51,7 +51,8 @@ def five_samplers(rng: np.random.Generator) -> Evidence:
     for name, sampler in SAMPLERS.items():
         yield agrees(name, sampler, worlds, rng)
     missed = float(np.prod([second_kind(world, DRAWS) for world in worlds]))
-    yield at_least("power against p_loc", oracle="non-central chi-square", margins=[1 - missed], tolerance=1 - SIZE)
+    power = f"non-central chi-square, for that test of size {SIZE:g}"
+    yield at_least("power against p_loc", oracle=power, margins=[1 - missed], tolerance=1 - SIZE)
     for name, sampler in PLANTED.items():
         yield rejects(name, agrees(name, sampler, worlds, rng))
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from theory.arrays import expectation, normalised
 from theory.claims.tan.worlds import random_world
-from theory.covariance import between_and_within, covariance, pooled, tilted_slope
+from theory.covariance import between_and_within, covariance, mid_ranks, pearson, pooled, tilted_slope
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
 from theory.typicality import corpus_types, counted, type_log_probs
 
@@ -28,7 +28,7 @@ H = 1e-4
     assumptions="bands so narrow that the correlation keeps its sign and is not near 0 in any of them",
 )
 def bands(rng: np.random.Generator) -> Evidence:
-    world = random_world(rng, 2, 2, (2000,), float(rng.uniform(0.5, 2)))
+    world = random_world(rng, 2, 2, (2500,), float(rng.uniform(0.5, 2)))
     q, x, r = world.aligned.log_prob, world.prior.log_prob, world.reward / world.beta
     strings = covariance(q, x, r)
     theta = BANDS / np.sqrt(strings.x)[:, None]
@@ -95,13 +95,6 @@ def _outlier_laws(rng: np.random.Generator, batch: int) -> tuple[Floats, Floats,
 
 
 def _rank_correlation(log_q: Floats, x: Floats, r: Floats) -> Floats:
-    """Spearman's under the law: Pearson's of F(x-) + P(x)/2."""
-    return covariance(log_q, _mid_ranks(log_q, x), _mid_ranks(log_q, r)).correlation
-
-
-def _mid_ranks(log_q: Floats, values: Floats) -> Floats:
-    order = np.argsort(values, axis=-1)
-    mass = np.take_along_axis(np.exp(log_q), order, axis=-1)
-    ranks = np.empty_like(mass)
-    np.put_along_axis(ranks, order, np.cumsum(mass, axis=-1) - mass / 2, axis=-1)
-    return ranks
+    """Spearman's under the law: Pearson's of P(X < x) + P(X = x)/2."""
+    law = np.exp(log_q)
+    return pearson(mid_ranks(x, law), mid_ranks(r, law), law)

@@ -13,7 +13,7 @@ from theory.ledger import Evidence, at_least, at_most, claim, rejects
 from theory.typicality import corpus_types, counted, type_log_probs
 
 Floats = NDArray[np.float64]
-PROMPTS, OBJECTS = 8, 12
+PROMPTS, OBJECTS, BATCH = 8, 12, 1000
 G = 1 / np.linspace(0.6, 1.4, 5)
 
 
@@ -45,20 +45,21 @@ def no_reversal_by_itself(rng: np.random.Generator) -> Evidence:
     two = np.log([[0.7, 0.3]])
     counter = _corpora(normalised(2 * two), two, two, 20).correlation
     # It is 1 exactly.
+    worked = "exact law of a worked example"
     yield at_least(
-        "printed: two strings, r = log p: correlation of corpora", oracle=oracle, margins=counter, tolerance=0.999
+        "printed: two strings, r = log p: correlation of corpora", oracle=worked, margins=counter, tolerance=0.999
     )
     # Products of signs.
     agree = partial(at_least, oracle=oracle, tolerance=1.0)
     signs = np.sign(tau(q, x, r) - 1)
     yield agree("corrected: sign of the corpora's correlation times that of τ - 1", margins=np.sign(corpora[2]) * signs)
-    once, drawn = _change_of_measure(rng, noise=0.8)
-    # Half of the unit scale on which .9 and -.4 are expected; the scatter of one draw is about .1.
+    once, drawn = _change_of_measure(rng, BATCH, noise=0.8)
+    # Half of the unit scale on which .9 and -.4 are expected; one draw scatters by less than .1.
     measure = partial(at_least, oracle="sums over 2,000 objects", tolerance=0.5)
     yield measure("corrected: correlation of objects counted once each", margins=once)
     yield measure("corrected: the same less that under p₊", margins=once - drawn)
     yield at_most("corrected: that under p₊", oracle="sums over 2,000 objects", residuals=drawn, tolerance=-0.05)
-    _, quiet = _change_of_measure(rng, noise=0.2)
+    _, quiet = _change_of_measure(rng, 50, noise=0.2)
     yield rejects("every change to p₊ reverses", at_most("", oracle="", residuals=quiet, tolerance=-0.05))
     uniform = covariance(np.full_like(q, -np.log(3)), x, r).correlation
     yield rejects("the sign of strings counted once", agree("", margins=np.sign(corpora[2]) * np.sign(uniform)))
@@ -87,7 +88,7 @@ def prompts(rng: np.random.Generator) -> Evidence:
     threshold = reversal_size(shifted[0].xr, shifted[1].xr)[confounded]
     check = partial(at_least, oracle="sums over prompts, schemes and strings")
     # Figures of order 1 on these worlds (B of order 0.01): a sign beyond doubt.
-    yield check("share of worlds with a pooled correlation above .1", margins=[confounded.mean()], tolerance=0.9)
+    yield check("share of 1,000 worlds with a pooled correlation above .1", margins=[confounded.mean()], tolerance=0.9)
     yield check("minus the correlation within a prompt", margins=-within_prompt.ravel(), tolerance=0.3)
     yield check("minus the covariance B of the schemes' means", margins=-shifted[0].xr, tolerance=1e-3)
     twice = np.array([_sign_at(shifted, confounded, 2 * threshold), -_sign_at(shifted, confounded, threshold / 2)])
@@ -105,9 +106,9 @@ def _corpora(log_q: Floats, x: Floats, r: Floats, size: int) -> Covariance:
     return covariance(type_log_probs(log_q, counts), counted(x, counts), counted(r, counts))
 
 
-def _change_of_measure(rng: np.random.Generator, noise: float) -> tuple[Floats, Floats]:
+def _change_of_measure(rng: np.random.Generator, batch: int, noise: float) -> tuple[Floats, Floats]:
     """p_plus ~ Dirichlet(0.1), log p = 0.8 log p_plus + noise: correlation of objects counted once, under p_plus."""
-    log_q = log_dirichlet(2000, rng, 0.1, (50,))
+    log_q = log_dirichlet(2000, rng, 0.1, (batch,))
     x = normalised(0.8 * log_q + noise * rng.normal(size=log_q.shape))
     once, drawn = (covariance(law, x, log_q - x).correlation for law in (np.full_like(log_q, -np.log(2000)), log_q))
     return once, drawn

@@ -28,7 +28,7 @@ DIFFERENCE = 1e-5  # central differences err by H² times a third derivative, be
     verdict="erratum",
 )
 def temperature_response(rng: np.random.Generator) -> Evidence:
-    likely = _likelihood_reward(rng, 300)
+    likely = _likelihood_reward(rng, 1000)
     cooler, hotter = (_means(likely, temperature(T)) for T in (0.9, 1.1))
     yield at_least(
         "printed direction: fall of the mean reward from T = 0.9 to 1.1 where r is a multiple of log p",
@@ -40,7 +40,7 @@ def temperature_response(rng: np.random.Generator) -> Evidence:
     cooler, hotter = (_means(strong, temperature(T)) for T in (0.9, 1.1))
     yield at_least(
         "printed direction: rise of the mean log p under a reward that outweighs the prior",
-        oracle="enumeration of all strings",
+        oracle="enumeration, worked example",
         margins=np.atleast_1d(hotter[0] - cooler[0]),
         tolerance=0.01,  # nats
     )
@@ -79,7 +79,7 @@ def top_k_mean(rng: np.random.Generator) -> Evidence:
     deep = [_branching(d) for d in (2, 3, 4)]
     yield at_least(
         "printed: fall of the mean log p under top-2 where the least likely token ends at once",
-        oracle="enumeration of all strings",
+        oracle="enumeration, worked examples of 3 depths",
         margins=[-float(_rise(tree, top_k(2))) for tree in deep],
         tolerance=0.05,  # nats
     )

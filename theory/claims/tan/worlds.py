@@ -85,3 +85,9 @@ class Geometric:
         # A total length within rounding of an end is counted as outside, as the inequality is not strict.
         low, high = np.floor(ends[0] + 1e-9), np.ceil(ends[1] - 1e-9)
         return float(nbinom.cdf(low, size, self.e) + nbinom.sf(high - 1, size, self.e))
+
+
+def geometric_models(rng: np.random.Generator, batch: int, least: float = 0.05, most: float = 0.9) -> list[Geometric]:
+    """Models of 2 to 26 symbols and p(eos) from `least` to `most`, evenly in its logarithm."""
+    ends = np.exp(rng.uniform(np.log(least), np.log(most), batch))
+    return [Geometric(m, e) for m, e in zip(rng.integers(2, 27, batch).tolist(), ends.tolist(), strict=True)]
