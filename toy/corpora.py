@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from theory.arrays import validated
+from theory.arrays import normalised, validated
 from theory.information import entropy
 from toy.dirichlet import Floats, Triple
 
@@ -39,6 +39,39 @@ def multinomial_counts(log_aligned: Floats, corpora: int, size: int, rng: np.ran
     if corpora < 1 or size < 1:
         raise ValueError(f"corpora and size must be at least 1, not {corpora} and {size}.")
     return rng.multinomial(size, np.exp(validated(log_aligned)), size=corpora)
+
+
+def sampled_means(
+    log_p: Floats, values: Floats, corpora: int, size: int, rng: np.random.Generator, at_once: int = 2_000
+) -> Floats:
+    """Means of each statistic over corpora of `size` draws from p: their exact law, in memory for `at_once` corpora.
+
+    log_p: [V]; values: [d, V]. Returns [d, corpora]. Counts are sufficient; objects expected less than once a corpus
+    share one count, whose few draws are dealt out one by one. Raises ValueError as `multinomial_counts`, and on values
+    that are not finite.
+
+    >>> sampled_means(np.log([0.5, 0.5]), np.ones((1, 2)), 3, 10, np.random.default_rng(0)).tolist()
+    [[1.0, 1.0, 1.0]]
+    """
+    if not np.all(np.isfinite(values)):
+        raise ValueError("a mean over corpora needs a finite value of every object.")
+    p = np.exp(validated(log_p))
+    often = p * size >= 1
+    rare = (p > 0) & ~often
+    common, others = values[:, often].T, values[:, rare]
+    within = np.cumsum(p[rare])
+    cells = normalised(np.log(np.append(p[often], within[-1:])))
+    sums = []
+    for start in range(0, max(corpora, 1), at_once):
+        counts = multinomial_counts(cells, min(at_once, corpora - start), size, rng)
+        # Floats: a product of integers and floats goes around BLAS and is ten times slower.
+        part = counts[:, : len(common)].astype(float) @ common
+        if rare.any():
+            corpus = np.repeat(np.arange(len(counts)), counts[:, -1])
+            found = np.searchsorted(within[:-1], rng.uniform(0, within[-1], len(corpus)), side="right")
+            part += np.stack([np.bincount(corpus, value[found], len(counts)) for value in others], axis=-1)
+        sums.append(part)
+    return np.concatenate(sums).T / size
 
 
 def corpus_means(triple: Triple, counts: Counts) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from theory.information import entropy
-from toy.corpora import banded, corpus_means, is_typical, multinomial_counts, replayed_counts
+from toy.corpora import banded, corpus_means, is_typical, multinomial_counts, replayed_counts, sampled_means
 from toy.dirichlet import dirichlet_triple, replayed_triple
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -121,3 +121,39 @@ def test_bad_parameters_are_named():
         multinomial_counts(np.array([np.nan, 0.0]), 5, 5, rng)
     with pytest.raises(ValueError, match="epsilon"):
         is_typical(pd.DataFrame({"mean_log_aligned": [0.0]}), LAW, 0.0)
+
+
+@pytest.mark.parametrize("size", [2, 30])
+def test_sampled_means_have_the_law_of_counts(size):
+    """Objects that are rare at this size take their own path; with indicators as statistics, means are shares."""
+    law = np.log([0.5, 0.3, 0.15, 0.03, 0.02])
+    corpora = 20_000
+    shares = sampled_means(law, np.eye(5), corpora, size, np.random.default_rng(1), at_once=7_000)
+    assert shares.shape == (5, corpora)
+    counts = shares * size
+    np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
+    np.testing.assert_allclose(counts.sum(axis=0), size, rtol=1e-12)
+    p = np.exp(law)
+    exact = (np.diag(p) - np.outer(p, p)) / size
+    # Five deviations of a mean, and of a covariance of variables of size sqrt(exact).
+    scale = np.sqrt(np.diag(exact))
+    assert np.all(np.abs(shares.mean(axis=1) - p) < 5 * scale / np.sqrt(corpora))
+    deviations = np.abs(np.cov(shares) - exact) / np.outer(scale, scale)
+    kurtosis = 1 / (size * np.outer(p, p) ** 0.5)
+    assert np.all(deviations < 5 * np.sqrt((2 + kurtosis) / corpora))
+    if size == 2:
+        assert count_law_p_value(counts.T.round(), law) > 1e-3
+
+
+def test_an_object_without_mass_never_comes_up():
+    law = np.array([np.log(0.5), np.log(0.5), -np.inf])
+    assert sampled_means(law, np.eye(3), 10, 100, np.random.default_rng(0))[2].max() == 0
+
+
+def test_sampled_means_name_bad_parameters():
+    rng = np.random.default_rng(0)
+    for corpora, size in ((0, 5), (5, 0)):
+        with pytest.raises(ValueError, match="corpora and size"):
+            sampled_means(LAW, np.ones((1, 4)), corpora, size, rng)
+    with pytest.raises(ValueError, match="finite"):
+        sampled_means(LAW, np.full((1, 4), np.inf), 5, 5, rng)

@@ -1,0 +1,96 @@
+"""Each choice of corpora on one sample, against definitions and against pandas' own resampling."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from theory.information import entropy
+from toy import corpora as recipes
+from toy.causal_bootstrap import resampling_law
+from toy.dirichlet import Triple, dirichlet_triple, replayed_triple, unrelated
+from toy.resamplings import BANDS, drawn, measures, over_replications, weights
+
+SIZE, EPSILON = 100_000, 0.001
+
+
+@pytest.fixture(scope="module")
+def sample():
+    triple = replayed_triple()
+    return triple, drawn(triple, 1000, SIZE, EPSILON, np.random.default_rng(0))
+
+
+def test_corpora_add_up_and_typical_ones_are_near_the_entropy(sample):
+    triple, found = sample
+    np.testing.assert_allclose(found.x + found.r, found.s, rtol=1e-12)
+    np.testing.assert_array_equal(found.typical, np.abs(found.s + float(entropy(triple.log_aligned))) < EPSILON)
+    # 21 % give or take .013: five deviations.
+    assert found.typical.mean() == pytest.approx(0.212, abs=0.065)
+
+
+def test_banded_weights_are_the_law_of_the_released_recipe(sample):
+    """Many more resamples than the recipe's 100 a band: shares agree within five binomial deviations."""
+    triple, found = sample
+    table = pd.DataFrame({"mean_log_prior": found.x})[found.typical]
+    per_band = 20_000
+    rows = recipes.banded(table, np.random.default_rng(0), bands=BANDS, per_band=per_band)
+    shares = rows.index.value_counts().reindex(range(len(found.x)), fill_value=0) / len(rows)
+    law = resampling_law(weights(triple, found, SIZE)["bands, typical"])
+    np.testing.assert_allclose(shares, law, atol=5 / np.sqrt(BANDS * per_band * BANDS))
+    assert law[~found.typical].max() == 0
+
+
+def test_causal_weights_differ_from_bands_where_typicality_depends_on_the_band(sample):
+    triple, found = sample
+    each = weights(triple, found, SIZE)
+    totals = {name: weight.sum(axis=-1) for name, weight in each.items()}
+    marked = each["causal, u = typical"]
+    for band, row in enumerate(each["bands"] > 0):
+        share = found.typical.mean()
+        if found.typical[row].any() and not found.typical[row].all():
+            assert totals["causal, u = typical"][band] == pytest.approx(1, abs=1e-12)
+            assert marked[band][found.typical].sum() == pytest.approx(share, abs=1e-12)
+    # Each inner band's weights estimate the integral of a kernel: 1; some 100 corpora there, five deviations.
+    np.testing.assert_allclose(totals["causal, u = mean log p₊"][3:7], 1, atol=0.5)
+
+
+def test_measures_name_every_law_and_quantity(sample):
+    table = pd.DataFrame(measures(*sample, SIZE), columns=["law", "quantity", "value"])
+    counts = table.groupby("quantity").size().to_dict()
+    assert counts == {"pearson": 8, "spearman": 8, "slope": 8, "overlap": 2}
+    pearson = table[table["quantity"] == "pearson"].set_index("law")["value"]
+    assert pearson["corpora, as drawn"] == pytest.approx(np.corrcoef(sample[1].x, sample[1].r)[0, 1], abs=1e-9)
+    slope = table[table["quantity"] == "slope"].set_index("law")["value"]
+    assert slope["corpora, as drawn"] == pytest.approx(np.polyfit(sample[1].x, sample[1].r, 1)[0], rel=1e-6)
+    # Inside the typical set r = -x + const ± epsilon.
+    assert slope["bands, typical"] == pytest.approx(-1, abs=0.25)
+
+
+def test_replications_are_summarised_by_kind():
+    def worlds(seed):
+        for replication in range(5):
+            rng = np.random.default_rng([seed, replication])
+            yield unrelated(dirichlet_triple(rng), rng), rng
+
+    table = over_replications({"unrelated": worlds(0)}, 200, SIZE, EPSILON)
+    assert (table["replications"] == 5).all()
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()
+    pd.testing.assert_frame_equal(table, over_replications({"unrelated": worlds(0)}, 200, SIZE, EPSILON))
+    assert not table.equals(over_replications({"unrelated": worlds(1)}, 200, SIZE, EPSILON))
+    pearson = table[table["quantity"] == "pearson"].set_index("law")["value"]
+    assert pearson["corpora, typical"] < -0.5 < pearson["corpora, as drawn"]
+
+
+def test_bad_input_is_named():
+    triple = dirichlet_triple(np.random.default_rng(0), 20, 1.0)
+    rng = np.random.default_rng(0)
+    for corpora, size in ((0, 10), (10, 0)):
+        with pytest.raises(ValueError, match="at least 1"):
+            drawn(triple, corpora, size, 0.1, rng)
+    with pytest.raises(ValueError, match="epsilon"):
+        drawn(triple, 10, 10, 0.0, rng)
+    constant = Triple(triple.log_prior, triple.log_prior, np.zeros(20))
+    with pytest.raises(ValueError, match="constant"):
+        list(measures(constant, drawn(constant, 50, 10, 10.0, rng), 10))
+    with pytest.raises(ValueError, match="finite"):
+        drawn(Triple(triple.log_prior, triple.log_aligned, np.full(20, -np.inf)), 5, 5, 0.1, rng)
