@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from theory.adaptors import temperature
+from theory.arrays import expectation
+from theory.language_models import adapted
+from toy.reward_trees import random_worlds
+from toy.temperature_regimes import (
+    CORRELATIONS,
+    REGIMES,
+    STRENGTHS,
+    TEMPERATURES,
+    curves,
+    regime,
+    response,
+    search,
+    share,
+    shares,
+)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 3))
+@settings(max_examples=30)
+def test_response_is_that_of_the_global_adaptor_and_its_derivative(seed, heat):
+    world = random_worlds(np.random.default_rng(seed), 5)
+    found = response(world, heat)
+    laws = [adapted(world.aligned, temperature(1 / (1 / heat + step))).log_global for step in (-1e-4, 0, 1e-4)]
+    for side, mean, slope in ((world.x, found.x, found.slope_x), (world.r, found.r, found.slope_r)):
+        below, at, above = (np.asarray(expectation(law, side)) for law in laws)
+        np.testing.assert_allclose(mean, at, atol=1e-11)  # sums of logarithms below 100
+        np.testing.assert_allclose(slope, (above - below) / 2e-4, atol=1e-4)  # 1e-8 times a third derivative
+
+
+@given(st.floats(0.01, 5), st.floats(0.01, 5), st.floats(-0.99, 0.99))
+def test_regimes_are_those_of_the_criterion(vx, vr, rho):
+    c = rho * np.sqrt(vx * vr)
+    expected = "trade" if -vx < c < -vr else "reverse" if -vr < c < -vx else "both fall"
+    assert REGIMES[int(regime(np.array(vx + c), np.array(vr + c)))] == expected
+
+
+@pytest.mark.parametrize("wanted", range(3))
+def test_search_returns_the_first_world_that_fits(wanted):
+    world, number = search(3, wanted)
+    assert world.reward.ndim == 1
+    assert all(regime(*response(world, heat)[2:]) == wanted for heat in TEMPERATURES)
+    assert search(3, wanted)[1] == number
+    with pytest.raises(ValueError, match="no world of the first 0 stays in the regime"):
+        search(3, wanted, most=0)
+
+
+def test_curves_move_as_their_regime_says():
+    for name, rows in curves(5).groupby("regime"):
+        assert rows["temperature"].tolist() == list(TEMPERATURES)
+        x, r = np.sign(np.diff(rows["log_prior"])), np.sign(np.diff(rows["reward"]))
+        assert set(zip(x, r, strict=True)) == {{"trade": (-1, 1), "reverse": (1, -1), "both fall": (-1, -1)}[name]}
+
+
+def test_shares_add_up_and_their_limits_enclose_them():
+    table = shares(0, 60)
+    assert len(table) == len(CORRELATIONS) * len(STRENGTHS) * len(REGIMES)
+    # Three multiples of 1/60.
+    np.testing.assert_allclose(table.groupby(["kind", "strength"])["share"].sum(), 1, atol=1e-12)
+    assert ((table["low"] <= table["share"]) & (table["share"] <= table["high"])).all()
+    again = shares(0, 60)
+    assert table.equals(again)
+    assert not table.equals(shares(1, 60))
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 7), (7, 7), (3, 7), (900, 2000)])
+def test_limits_are_those_of_clopper_and_pearson(hits, of):
+    oracle = binomtest(hits, of).proportion_ci(0.95, "exact")
+    assert share(hits, of) == pytest.approx((hits / of, oracle.low, oracle.high), abs=1e-10)
+
+
+@pytest.mark.parametrize("heat", [0, -1, np.inf, np.nan])
+def test_temperature_must_be_a_positive_number(heat):
+    with pytest.raises(ValueError, match="temperature T must be a positive number"):
+        response(random_worlds(np.random.default_rng(0), 1), heat)
