@@ -46,7 +46,7 @@ BROKEN = [
     ("cd.eq16", "fudge", "passing", lambda: 0 * theory.claims.trees.passing()),
     ("cd.eq20", "fudge", "hard_values", soft),
     ("cd.thm3.1", "convergence", "hard_values", soft),
-    ("cd.eq5", "semi_gradient", "expectation", lambda p, q: np.where(np.isneginf(p), -np.inf, q).max(axis=-1)),
+    ("cd.eq5", "semi_gradient", "bellman_target", lambda p, q: np.where(np.isneginf(p), -np.inf, q).max(axis=-1)),
     ("cd.eq7", "blockwise", "best_of", one_more),
     ("cd.eq7", "blockwise", "tournament", lambda p, scores, count: p),
     ("cd.bok_tilt", "best_of_k_tilts", "best_of", one_more),

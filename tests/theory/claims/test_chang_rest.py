@@ -36,7 +36,7 @@ BROKEN = [
     ("chang.lem4.1b", "binary_reward", "_pmi", lambda q, tree: -q.action),
     ("chang.sec4.text", "binary_reward", "log_values", lambda tree, d: halved(log_values(tree, d))),
     ("chang.thm3.1-selfconsistent", "self_consistent", "log_values", lambda tree, d: hard_values(tree, np.exp(d))),
-    ("chang.thm3.1-selfconsistent", "self_consistent", "classifier_guidance", lambda p, q, lam: gibbs(p, np.exp(q))),
+    ("chang.thm3.1-selfconsistent", "self_consistent", "respond", lambda p, q, lam: gibbs(p, np.exp(q))),
     ("chang.vs_cd", "self_consistent", "log_values", lambda tree, d: hard_values(tree, np.exp(d))),
     ("chang.vs_cd", "self_consistent", "controlled", lambda p, v, lam: gibbs(p, 1.1 * lam * v)),
     ("chang.defA.7", "pointwise_information", "simplex", lambda rng, *sizes: np.log(rng.random(sizes[:2]))),

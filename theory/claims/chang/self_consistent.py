@@ -2,26 +2,16 @@
 
 import numpy as np
 
-from theory.arrays import expectation, logsumexp, normalised
+from theory.arrays import expectation, normalised
 from theory.claims.optimality import EXPONENTS, ROUNDING, simplex
 from theory.claims.trees import BATCH, DEPTH, apart, random_grader, random_world
+from theory.classifier_readings import respond
+from theory.classifier_readings import self_consistent as fixed_point
 from theory.guidance import classifier_guidance, controlled
 from theory.information import kl
-from theory.language_models import Floats, Tree, aligned, random_tree
+from theory.language_models import Tree, aligned, random_tree
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
-from theory.values import backward, hard_values, log_values, optimal_values
-
-
-def respond(log_p: Floats, log_q: Floats, lam: float) -> Floats:
-    """Theorem 3.1's rule with the success probabilities Q at hand; p itself where no token can succeed."""
-    hopeless = np.isneginf(logsumexp(log_p + log_q, keepdims=True))
-    return np.asarray(classifier_guidance(log_p, np.where(hopeless, 0.0, log_q), lam))
-
-
-def fixed_point(tree: Tree, log_d: Floats, lam: float) -> Tree:
-    """The policy that answers its own success probabilities, longest prefixes first."""
-    log_q = backward(tree, log_d, lambda p, q: np.asarray(logsumexp(respond(p, q, lam) + q))).action
-    return Tree(respond(tree.log_steps, log_q, lam))
+from theory.values import hard_values, log_values, optimal_values
 
 
 @claim(
