@@ -5,9 +5,35 @@ from types import ModuleType
 
 import pandas as pd
 
-from figures import style, tan_fig1, tan_fig2
+from figures import (
+    adaptor_control,
+    anti_attribution,
+    concentration,
+    controlled,
+    controlled_findings,
+    evidence,
+    normalisation,
+    reversal,
+    style,
+    tan_fig1,
+    tan_fig2,
+    tilts,
+)
 
-FIGURES: dict[str, ModuleType] = {module.__name__.removeprefix("figures."): module for module in (tan_fig1, tan_fig2)}
+_MODULES = (
+    tan_fig2,
+    tan_fig1,
+    reversal,
+    tilts,
+    adaptor_control,
+    normalisation,
+    concentration,
+    controlled,
+    controlled_findings,
+    evidence,
+    anti_attribution,
+)
+FIGURES: dict[str, ModuleType] = {module.__name__.removeprefix("figures."): module for module in _MODULES}
 """Name -> a module with TABLES (what it draws), CAPTION (its point) and draw(*tables) -> Figure."""
 
 

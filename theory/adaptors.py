@@ -21,10 +21,14 @@ NEVER = -float("inf")
 
 @dataclass(frozen=True)
 class Adaptor:
-    """A named transform of one step's log-weights; picklable, so it can travel to a worker."""
+    """A named transform of one step's log-weights; picklable, so it can travel to a worker.
+
+    parts: what it does in order, as (rule, parameter), for engines that have a kernel of their own; empty: unknown.
+    """
 
     name: str
     rule: Callable[[Array], Array]
+    parts: tuple[tuple[str, float], ...] = ()
 
     def __call__(self, log_p: Array) -> Array:
         """Return the un-normalised log-weights [..., V]; raises ValueError on NaN or an all -inf row."""
@@ -49,27 +53,27 @@ def local(adaptor: Adaptor, log_p: Array) -> tuple[Array, Array]:
 
 def ancestral() -> Adaptor:
     """Leave the weights alone: f(p) = p."""
-    return Adaptor("ancestral", _identity)
+    return Adaptor("ancestral", _identity, (("ancestral", 0.0),))
 
 
 def temperature(T: float) -> Adaptor:  # noqa: N803 (the field's symbol)
     """Scale: f(p) = p^(1/T). Raises ValueError unless 0 < T < inf."""
     if not 0 < T < float("inf"):
         raise ValueError(f"temperature T must be a positive number, not {T}.")
-    return Adaptor(f"temperature({T:g})", partial(_temperature, T=T))
+    return Adaptor(f"temperature({T:g})", partial(_temperature, T=T), (("temperature", T),))
 
 
 def top_k(k: int) -> Adaptor:
     """Keep the k most probable tokens (all, if there are fewer). Raises ValueError unless k is an integer >= 1."""
     if not isinstance(k, int) or k < 1:
         raise ValueError(f"top-k's k must be an integer >= 1, not {k}.")
-    return Adaptor(f"top_k({k})", partial(_top_k, k=k))
+    return Adaptor(f"top_k({k})", partial(_top_k, k=k), (("top_k", k),))
 
 
 def nucleus(pi: float) -> Adaptor:
     """Keep the smallest set of most probable tokens with mass >= pi. Raises ValueError unless 0 < pi <= 1."""
     _fraction("nucleus mass pi", pi)
-    return Adaptor(f"nucleus({pi:g})", partial(_nucleus, pi=pi))
+    return Adaptor(f"nucleus({pi:g})", partial(_nucleus, pi=pi), (("nucleus", pi),))
 
 
 def locally_typical(tau: float) -> Adaptor:
@@ -79,19 +83,19 @@ def locally_typical(tau: float) -> Adaptor:
     Raises ValueError unless 0 < tau <= 1.
     """
     _fraction("locally typical mass tau", tau)
-    return Adaptor(f"locally_typical({tau:g})", partial(_locally_typical, tau=tau))
+    return Adaptor(f"locally_typical({tau:g})", partial(_locally_typical, tau=tau), (("locally_typical", tau),))
 
 
 def eta(epsilon: float) -> Adaptor:
     """Keep p_a >= min(epsilon, sqrt(epsilon) e^(-H)). Raises ValueError unless 0 < epsilon <= 1."""
     _fraction("eta's epsilon", epsilon)
-    return Adaptor(f"eta({epsilon:g})", partial(_eta, epsilon=epsilon))
+    return Adaptor(f"eta({epsilon:g})", partial(_eta, epsilon=epsilon), (("eta", epsilon),))
 
 
 def min_p(rho: float) -> Adaptor:
     """Keep p_a >= rho max_b p_b. Raises ValueError unless 0 < rho <= 1."""
     _fraction("min-p's rho", rho)
-    return Adaptor(f"min_p({rho:g})", partial(_min_p, rho=rho))
+    return Adaptor(f"min_p({rho:g})", partial(_min_p, rho=rho), (("min_p", rho),))
 
 
 def compose(first: Adaptor, second: Adaptor) -> Adaptor:
@@ -104,7 +108,8 @@ def compose(first: Adaptor, second: Adaptor) -> Adaptor:
     >>> int(np.isfinite(temper_then_cut(p)).sum()), int(np.isfinite(cut_then_temper(p)).sum())
     (3, 2)
     """
-    return Adaptor(f"{first.name}+{second.name}", partial(_compose, first=first, second=second))
+    parts = (*first.parts, *second.parts) if first.parts and second.parts else ()
+    return Adaptor(f"{first.name}+{second.name}", partial(_compose, first=first, second=second), parts)
 
 
 def _fraction(name: str, value: float) -> None:

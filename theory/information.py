@@ -64,11 +64,8 @@ def renyi_entropy(log_p: Array, alpha: float) -> Array:
         return entropy(log_p)
     if alpha == math.inf:
         return -xp.max(log_p, axis=-1)
-    tilted = (
-        xp.where(log_p == -float("inf"), log_p, alpha * log_p)
-        if alpha
-        else xp.where(log_p == -float("inf"), log_p, xp.zeros_like(log_p))
-    )
+    # 0 times -inf would be NaN
+    tilted = alpha * log_p if alpha else xp.where(log_p == -float("inf"), log_p, xp.zeros_like(log_p))
     return logsumexp(tilted) / (1 - alpha)
 
 

@@ -6,7 +6,6 @@ Q(s, EOS) = r(s). The mean gives controlled decoding's V*, log E e^(.) the soft 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -55,6 +54,17 @@ def backward(tree: Tree, reward: Floats, backup: Backup) -> Values:
     return Values(np.concatenate(state[::-1], axis=-1), np.concatenate(action[::-1], axis=-2))
 
 
+def soft_backup(lam: float) -> Backup:
+    """The backup V(s) = (1 / lambda) log sum_a p_a e^(lambda Q_a); raises ValueError unless 0 < lambda < inf."""
+    strength = _strength(lam)
+    return lambda log_p, q: np.asarray(logsumexp(log_p + strength * q) / strength)
+
+
+def best_backup(log_p: Floats, q: Floats) -> Floats:
+    """V(s) = max_a Q_a over the tokens that p allows."""
+    return np.asarray(np.max(np.where(log_p == -np.inf, -np.inf, q), axis=-1))
+
+
 def hard_values(tree: Tree, reward: Floats) -> Values:
     """V*(s) = E_p[r | s], the expected reward of the tree's own continuations.
 
@@ -73,7 +83,7 @@ def soft_values(tree: Tree, reward: Floats, lam: float) -> Values:
 
     reward: [..., M], -inf allowed. Raises ValueError unless 0 < lambda < inf, and as `backward`.
     """
-    return backward(tree, reward, partial(_soft, lam=_strength(lam)))
+    return backward(tree, reward, soft_backup(lam))
 
 
 def log_values(tree: Tree, log_success: Floats) -> Values:
@@ -89,7 +99,7 @@ def optimal_values(tree: Tree, reward: Floats) -> Values:
 
     reward: [..., M]. Raises ValueError as `backward`.
     """
-    return backward(tree, reward, _best)
+    return backward(tree, reward, best_backup)
 
 
 def tokenwise(tree: Tree, values: Values, lam: float) -> Tree:
@@ -122,11 +132,3 @@ def _strength(lam: float) -> float:
     if not 0 < lam < np.inf:
         raise ValueError(f"lambda must be a positive number, not {lam}.")
     return lam
-
-
-def _soft(log_p: Floats, q: Floats, lam: float) -> Floats:
-    return np.asarray(logsumexp(log_p + lam * q) / lam)
-
-
-def _best(log_p: Floats, q: Floats) -> Floats:
-    return np.asarray(np.max(np.where(log_p == -np.inf, -np.inf, q), axis=-1))

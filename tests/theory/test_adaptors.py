@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import (
     EtaLogitsWarper,
@@ -36,7 +36,6 @@ INF = float("inf")
 WEIGHTS = st.one_of(st.floats(0.01, 1), st.sampled_from([0.25, 0.5, 1.0, 0.0, 1e-300]))
 ROWS = st.lists(WEIGHTS, min_size=1, max_size=7).map(lambda weights: np.array([1.0, *weights]) / (1.0 + sum(weights)))
 MASSES = st.one_of(st.floats(0.01, 1), st.sampled_from([0.5, 0.75, 0.8]))
-RULES = settings(max_examples=200, deadline=None)
 # The rules count a mass as reached from 8 rounding errors below it, so kept mass may be short by as much.
 SLACK = 1e-14
 
@@ -62,7 +61,6 @@ def is_smallest_with_mass(kept, p, mass):
     return total >= mass - SLACK and max(fewer, default=0.0) < mass and total >= max(same) - SLACK
 
 
-@RULES
 @given(ROWS, MASSES)
 @example(np.array([0.5, 0.3, 0.2]), 0.8)
 def test_nucleus_is_the_smallest_set_that_reaches_the_mass(p, mass):
@@ -94,7 +92,22 @@ def test_nucleus_survives_a_large_vocabulary_in_half_precision():
     assert kept == pytest.approx(2048, rel=0.03)
 
 
-@RULES
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("mass", [0.1113, 0.3332, 0.7137, 0.8999])
+def test_nucleus_adds_up_in_double_precision(dtype, mass):
+    """Summed in bfloat16 the count would be off by a dozen of 3000 like tokens."""
+    log_p = normalised(torch.zeros(3000, dtype=dtype))
+    kept = int(torch.isfinite(nucleus(mass)(log_p)).sum())
+    assert kept == np.ceil(mass / np.exp(log_p[0].item()))
+
+
+def test_a_mass_missed_by_a_hair_takes_one_more_token():
+    p = np.array([0.5, 0.3, 0.2])
+    for rule in (nucleus, locally_typical):
+        assert kept_by(rule(0.8 - 1e-13), p).sum() == kept_by(rule(0.8), p).sum() == 2
+        assert kept_by(rule(0.8 + 1e-13), p).sum() == 3
+
+
 @given(ROWS, st.integers(1, 9))
 def test_top_k_holds_the_most_mass_of_all_sets_of_its_size(p, k):
     kept = kept_by(top_k(k), p) & (p > 0)
@@ -103,7 +116,6 @@ def test_top_k_holds_the_most_mass_of_all_sets_of_its_size(p, k):
     assert p[kept].sum() == pytest.approx(best, abs=SLACK)
 
 
-@RULES
 @given(ROWS, MASSES)
 def test_locally_typical_takes_the_nearest_to_the_entropy_just_up_to_the_mass(p, mass):
     kept = kept_by(locally_typical(mass), p) & (p > 0)
@@ -138,7 +150,6 @@ def test_a_typical_cut_off_by_one_would_be_noticed():
     assert not is_typical_prefix(np.ones(4, dtype=bool), p, 0.6)
 
 
-@RULES
 @given(ROWS, st.floats(0.001, 1))
 def test_eta_keeps_what_exceeds_its_threshold(p, epsilon):
     positive = p[p > 0]
@@ -162,7 +173,6 @@ def test_eta_keeps_a_uniform_row_at_its_largest_threshold(size):
     assert kept_by(eta(1.0), np.full(size, 1 / size)).all()
 
 
-@RULES
 @given(ROWS, st.floats(0.001, 1))
 def test_min_p_keeps_a_fraction_of_the_largest(p, rho):
     kept = kept_by(min_p(rho), p)
@@ -171,7 +181,6 @@ def test_min_p_keeps_a_fraction_of_the_largest(p, rho):
     assert kept[np.argmax(p)]
 
 
-@RULES
 @given(ROWS, st.floats(0.05, 20))
 def test_temperature_is_a_power(p, T):  # noqa: N803
     np.testing.assert_allclose(np.exp(temperature(T)(log(p))), p ** (1 / T), rtol=1e-10, atol=1e-300)
@@ -217,14 +226,12 @@ def test_the_order_of_temperature_and_truncation_is_the_callers():
     assert differs.any(dim=-1).double().mean() > 0.5
 
 
-@RULES
 @given(ROWS, st.floats(0.1, 5), st.integers(1, 8))
 def test_top_k_commutes_with_temperature(p, T, k):  # noqa: N803
     one, other = compose(temperature(T), top_k(k)), compose(top_k(k), temperature(T))
     assert kept_by(one, p).tolist() == kept_by(other, p).tolist()
 
 
-@RULES
 @given(ROWS, st.sampled_from([top_k(2), nucleus(0.6), eta(0.1), locally_typical(0.6), min_p(0.3), ancestral()]))
 def test_a_truncation_keeps_weights_as_they_are_and_reports_the_kept_mass(p, adaptor):
     log_p = log(p)
@@ -246,17 +253,57 @@ def test_the_tail_is_not_cut_by_single_precision():
 @pytest.mark.parametrize(
     ("make", "value", "word"),
     [
-        *[(temperature, value, "temperature T") for value in (0, -1.0, INF, np.nan)],
-        *[(top_k, value, "top-k's k") for value in (0, -3, 1.5)],
-        *[(nucleus, value, "nucleus mass pi") for value in (0, -0.1, 1.1, np.nan)],
-        *[(locally_typical, value, "typical mass tau") for value in (0, 1.1, np.nan)],
-        *[(eta, value, "epsilon") for value in (0, 1.1, np.nan)],
-        *[(min_p, value, "rho") for value in (0, 1.1, np.nan)],
+        *[(temperature, value, "temperature T must be") for value in (0, -1.0, INF, np.nan)],
+        *[(top_k, value, "top-k's k must be") for value in (0, -3, 1.5)],
+        *[(nucleus, value, "nucleus mass pi must lie") for value in (0, -0.1, 1.1, np.nan)],
+        *[(locally_typical, value, "locally typical mass tau must lie") for value in (0, 1.1, np.nan)],
+        *[(eta, value, "eta's epsilon must lie") for value in (0, 1.1, np.nan)],
+        *[(min_p, value, "min-p's rho must lie") for value in (0, 1.1, np.nan)],
     ],
 )
 def test_a_bad_parameter_is_named(make, value, word):
-    with pytest.raises(ValueError, match=word):
+    with pytest.raises(ValueError, match=f"^{word}"):
         make(value)
+
+
+@pytest.mark.parametrize(
+    ("adaptor", "name", "parts"),
+    [
+        (ancestral(), "ancestral", (("ancestral", 0.0),)),
+        (temperature(0.7), "temperature(0.7)", (("temperature", 0.7),)),
+        (top_k(3), "top_k(3)", (("top_k", 3),)),
+        (nucleus(0.9), "nucleus(0.9)", (("nucleus", 0.9),)),
+        (locally_typical(0.8), "locally_typical(0.8)", (("locally_typical", 0.8),)),
+        (eta(0.01), "eta(0.01)", (("eta", 0.01),)),
+        (min_p(0.2), "min_p(0.2)", (("min_p", 0.2),)),
+        (compose(top_k(3), min_p(0.2)), "top_k(3)+min_p(0.2)", (("top_k", 3), ("min_p", 0.2))),
+        (compose(top_k(3), Adaptor("mine", np.copy)), "top_k(3)+mine", ()),
+        (compose(Adaptor("mine", np.copy), top_k(3)), "mine+top_k(3)", ()),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_an_adaptor_says_what_it_does(adaptor, name, parts):
+    assert (adaptor.name, adaptor.parts) == (name, parts)
+
+
+@pytest.mark.parametrize("k", [1, 2, 50, 999, 1000, 1001])
+def test_top_k_finds_the_largest_of_a_thousand(k):
+    log_p = np.random.default_rng(k).permutation(1000).astype(float)
+    assert np.isfinite(top_k(k)(log_p)).tolist() == (log_p >= 1000 - k).tolist()
+
+
+def test_min_p_at_one_keeps_the_most_probable():
+    assert kept_by(min_p(1.0), np.array([0.4, 0.4, 0.2])).tolist() == [True, True, False]
+
+
+def test_eta_looks_at_one_row_at_a_time():
+    """At epsilon = 1 a uniform row is at its threshold, and a surer row beside it must not change that."""
+    for size in range(2, 60):
+        sure = np.append(1.0, np.zeros(size - 1))
+        assert kept_by(eta(1.0), np.stack([np.full(size, 1 / size), sure])).tolist() == [
+            [True] * size,
+            (sure > 0).tolist(),
+        ]
 
 
 def test_an_adaptor_that_cuts_everything_is_named():

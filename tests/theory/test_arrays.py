@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from theory.arrays import expectation, logsumexp, normalised, validated
@@ -14,7 +14,6 @@ def with_mass(row: np.ndarray) -> np.ndarray:
     return np.where(np.isneginf(row).all(), 0.0, row)
 
 
-@settings(max_examples=200, deadline=None)
 @given(LOG_WEIGHTS)
 def test_logsumexp_agrees_with_scipy(row):
     # Both add at most 8 terms of relative error 1e-16 each.
@@ -22,7 +21,6 @@ def test_logsumexp_agrees_with_scipy(row):
     assert logsumexp(row, keepdims=True).shape == (1,)
 
 
-@settings(max_examples=200, deadline=None)
 @given(LOG_WEIGHTS.map(with_mass), st.floats(-100, 100))
 def test_normalised_sums_to_one_and_ignores_a_constant(row, constant):
     log_p = normalised(row)
@@ -40,7 +38,6 @@ def test_tiny_probabilities_are_kept():
     assert log_p[1] == pytest.approx(-300 * np.log(10), rel=1e-15)
 
 
-@settings(max_examples=200, deadline=None)
 @given(LOG_WEIGHTS.map(with_mass), st.sampled_from([INF, -INF, 1e300, np.nan]))
 def test_expectation_ignores_values_of_impossible_tokens(row, value):
     log_p = normalised(row)
@@ -71,5 +68,5 @@ def test_validated_names_the_fault(bad, word):
 
 
 def test_validated_refuses_integers():
-    with pytest.raises(ValueError, match="floating-point"):
+    with pytest.raises(ValueError, match=r"^log_p must hold floating-point log-probabilities, not int64"):
         validated(np.array([0, 1]))

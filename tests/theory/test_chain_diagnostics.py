@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from scipy.stats.contingency import crosstab
@@ -11,7 +11,6 @@ from theory.chain_diagnostics import cramers_v, effective_sample_size
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=2, max_size=60))
-@settings(max_examples=200, deadline=None)
 def test_cramers_v_is_bergsma_s_formula_on_the_full_table(pairs: list[tuple[int, int]]) -> None:
     first, second = (np.array(side) for side in zip(*pairs, strict=True))
     n, table = len(pairs), crosstab(first, second).count
@@ -36,6 +35,12 @@ def test_independent_draws_have_no_association_although_the_plain_v_says_so() ->
     assert cramers_v(first, second) < 0.03
 
 
+@pytest.mark.parametrize("k", range(2, 40))
+def test_a_sequence_determines_itself_and_no_more(k: int) -> None:
+    labels = np.random.default_rng(k).permutation(np.arange(7 * k) % k)
+    assert 1 - 1e-14 < cramers_v(labels, labels) <= 1  # rounding may not lift it above 1
+
+
 def test_a_stuck_chain_is_one_draw() -> None:
     assert effective_sample_size(np.full(4000, 0.1)) == 1
     almost = np.repeat([0.0, 1.0], 2000)
@@ -43,9 +48,29 @@ def test_a_stuck_chain_is_one_draw() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
-@settings(max_examples=300, deadline=None)
 def test_no_series_is_worth_more_than_its_length_or_less_than_one(values: list[float]) -> None:
     assert 1 <= effective_sample_size(np.array(values)) <= len(values)
+
+
+def geyer(series: np.ndarray) -> float:
+    """The same sum from the definition, without transforms: pairs of correlations, no pair above one before it."""
+    n, d = len(series), series - series.mean()
+    rho = [d[: n - k] @ d[k:] / (d @ d) for k in range(n)] + [0.0]
+    total, smallest = 0.0, np.inf
+    for k in range(0, n, 2):
+        smallest = min(smallest, rho[k] + rho[k + 1])
+        if smallest <= 0:
+            break
+        total += smallest
+    return min(n, n / max(2 * total - 1, 1))
+
+
+@example([10, 11, 12], False, 1.0)  # an odd length whose last, single correlation ends the sum
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=60), st.booleans(), st.sampled_from([1e-200, 1.0, 1e150]))
+def test_the_size_is_that_of_the_definition(steps: list[int], walk: bool, scale: float) -> None:
+    series = np.cumsum(np.array(steps) - 10.0) + 5 if walk else np.array(steps, dtype=float)
+    if np.ptp(series) > 0:
+        assert effective_sample_size(scale * series) == pytest.approx(geyer(series), rel=1e-9)  # 60 roundings of 1e-14
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
@@ -63,7 +88,7 @@ def test_autoregression_has_the_known_size(rho: float) -> None:
     [
         (lambda: cramers_v(np.array([1]), np.array([1])), "length"),
         (lambda: cramers_v(np.array([1, 2]), np.array([1, 2, 3])), "length"),
-        (lambda: effective_sample_size(np.array([])), "empty"),
+        (lambda: effective_sample_size(np.array([])), "^the series must be"),
         (lambda: effective_sample_size(np.array([0.0, np.nan])), "finite"),
     ],
 )

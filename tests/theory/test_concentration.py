@@ -106,7 +106,7 @@ def test_bad_input_is_named() -> None:
     law = of_law(np.log([0.7, 0.3]))
     for epsilon in (0.0, -1.0, math.nan, math.inf):
         for rate in (upper_rate, lower_rate):
-            with pytest.raises(ValueError, match="epsilon"):
+            with pytest.raises(ValueError, match=r"^epsilon must be positive"):
                 rate(law, epsilon)
-    with pytest.raises(ValueError, match="at least one string"):
+    with pytest.raises(ValueError, match=r"^a corpus has at least one string"):
         chernoff_bound(law, 0, 1.0)

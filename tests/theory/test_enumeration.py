@@ -10,7 +10,7 @@ from theory.automata import Automaton, entropy
 from theory.enumeration import blocks, moments
 from theory.language_models import Tree, random_tree
 
-RULES = settings(max_examples=60, deadline=None)
+RULES = settings(max_examples=60)
 
 
 def reader(tree: Tree):
@@ -41,6 +41,7 @@ def test_every_string_of_the_tree_once_with_its_probability(n, depth, size, zero
     found = np.full(tree.log_prob.shape, -np.inf)
     for strings, log_p in blocks(steps, n, depth, size):
         assert len(strings) == len(log_p) <= size
+        assert np.all(log_p > -np.inf)
         at = starts[strings.shape[1]] + strings @ n ** np.arange(strings.shape[1])[::-1]
         assert np.all(found[at] == -np.inf)
         found[at] = log_p
@@ -65,6 +66,13 @@ def test_strings_that_underflow_are_counted_and_weigh_nothing():
     row = np.array([-800.0, np.log1p(-0.0)])
     found = moments(lambda prefixes: np.tile(row, (len(prefixes), 1)), 1, 2)
     assert (found.strings, found.mass, found.entropy, found.varentropy) == (3, 1.0, 0.0, 0.0)
+
+
+def test_a_model_that_never_ends_early_has_only_the_longest_strings():
+    never = np.append(np.log([0.25, 0.75]), -np.inf)
+    ((strings, log_p),) = blocks(lambda prefixes: np.tile(never, (len(prefixes), 1)), 2, 3)
+    assert sorted(map(tuple, strings.tolist())) == sorted(np.ndindex(2, 2, 2))
+    np.testing.assert_allclose(np.exp(log_p), 0.25**3 * 3.0 ** strings.sum(axis=1), rtol=1e-14)  # three products
 
 
 def test_ten_million_strings(capsys):
@@ -104,19 +112,19 @@ def test_a_geometric_model_approaches_the_entropy_of_its_automaton():
 
 @pytest.mark.parametrize("arguments", [(0, 1, 1), (1, -1, 1), (1, 1, 0)])
 def test_bad_parameters_are_named(arguments):
-    with pytest.raises(ValueError, match="n_symbols and size must be >= 1"):
+    with pytest.raises(ValueError, match=r"^n_symbols and size must be >= 1"):
         next(blocks(lambda prefixes: np.zeros((len(prefixes), 2)), *arguments))
 
 
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ([0.0, 0.0], "do not sum to 1"),
-        ([0.0], "one row a prefix"),
-        ([np.nan, 0.0], "NaN"),
-        ([-np.inf, -np.inf], "-inf"),
+        ([0.0, 0.0], "steps returned a row whose probabilities do not sum to 1"),
+        ([0.0], r"steps must return one row a prefix, \(1, 2\), not \(1, 1\)"),
+        ([np.nan, 0.0], r"steps\(prefixes\) contains NaN"),
+        ([-np.inf, -np.inf], r"steps\(prefixes\) has a row"),
     ],
 )
 def test_bad_rows_are_named(row, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         list(blocks(lambda prefixes: np.tile(np.array(row), (len(prefixes), 1)), 1, 1))

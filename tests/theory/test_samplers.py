@@ -37,9 +37,18 @@ def test_rejection_accepts_below_the_weight(log_w, uniform):
     assert bool(rejection(np.asarray(log_w), np.asarray(uniform))) == (uniform < np.exp(log_w))
 
 
+def test_a_uniform_on_the_weight_rejects():
+    assert rejection(np.log([0.5, 0.5]), np.array([0.5, np.nextafter(0.5, 0)])).tolist() == [False, True]
+
+
+def test_rows_of_any_scale_are_drawn_from_alike():
+    rows = np.log([0.5, 0.25, 0.25]) + np.array([[0.0], [-2000.0], [700.0]])
+    assert draw(rows, np.full(3, 0.6)).tolist() == [1, 1, 1]
+
+
 @pytest.mark.parametrize("log_w", [0.1, np.nan])
 def test_rejection_refuses_what_it_cannot_target(log_w):
-    with pytest.raises(ValueError, match="exceeds 1"):
+    with pytest.raises(ValueError, match=r"^a weight exceeds 1: rejection needs .* T <= 1"):
         rejection(np.array([-1.0, log_w]), np.zeros(2))
 
 
@@ -55,14 +64,14 @@ def test_pool_weights_sum_to_one_and_carry_the_scale(log_w, shift):
 
 
 def test_a_pool_without_weight():
-    with pytest.raises(ValueError, match="log_w"):
+    with pytest.raises(ValueError, match=r"^log_w has a row"):
         pool_weights(np.full(3, -np.inf))
 
 
 @pytest.mark.parametrize(("n_particles", "runs"), [(0, 1), (1, 0)])
 def test_no_particles(n_particles, runs):
     tree = random_tree(2, 1, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match=r"^n_particles and runs must be at least 1"):
         sequential_monte_carlo(tree.log_steps, np.zeros(3), n_particles, runs, np.random.default_rng(0))
 
 
@@ -84,6 +93,16 @@ def test_without_weights_particles_are_ancestral_samples():
     assert np.all(log_z == 0)
     share, law = np.bincount(places[:, 0], minlength=7) / 40_000, np.exp(tree.log_prob)
     assert np.all(np.abs(share - law) < 5 * np.sqrt(law / 40_000))  # five standard errors
+
+
+def test_a_finished_particle_is_not_weighed_again():
+    """Only the first step keeps half of its mass, so that every run's estimate of Z is exactly one half."""
+    tree = random_tree(1, 3, np.random.default_rng(5))
+    log_kept = np.log([0.5, 1, 1, 1])
+    for runs in (1, 200):
+        places, log_z = sequential_monte_carlo(tree.log_steps, log_kept, 4, runs, np.random.default_rng(6))
+        assert places.shape == (runs, 4)
+        np.testing.assert_allclose(log_z, np.log(0.5), rtol=1e-14)
 
 
 @pytest.mark.parametrize("n_particles", [1, 2, 8])

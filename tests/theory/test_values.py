@@ -129,6 +129,8 @@ def test_batches_of_trees_and_of_rewards_broadcast():
     one = hard_values(Tree(trees.log_steps[2, 0]), rewards[1])
     np.testing.assert_array_equal(found.state[2, 1], one.state)
     np.testing.assert_array_equal(found.action[2, 1], one.action)
+    best = optimal_values(trees, rewards)
+    np.testing.assert_array_equal(best.state[2, 1], optimal_values(Tree(trees.log_steps[2, 0]), rewards[1]).state)
     policies = tokenwise(trees, found, 2.0)
     assert sequence_objective(policies, trees, rewards, 2.0).shape == (3, 4)
 
@@ -138,7 +140,7 @@ def test_a_hopeless_prefix_is_worth_nothing_and_cannot_be_steered():
     values = log_values(tree, np.array([0.0, -np.inf, -0.5]))
     assert values.state[1] == -np.inf
     assert np.isfinite(values.state[[0, 2]]).all()
-    with pytest.raises(ValueError, match="-inf everywhere"):
+    with pytest.raises(ValueError, match=r"has a row that is -inf everywhere"):
         tokenwise(tree, values, 1.0)
 
 
@@ -153,19 +155,19 @@ def test_inputs_are_left_alone():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_bad_reward_is_named(bad):
     tree, _ = from_scores(np.log([0.5, 0.25, 0.25]), 2)
-    with pytest.raises(ValueError, match="reward contains NaN"):
+    with pytest.raises(ValueError, match=r"^reward contains NaN or \+inf; check"):
         hard_values(tree, np.array([0.0, bad, 0.0]))
 
 
 def test_a_missing_reward_is_named():
     tree, _ = from_scores(np.log([0.5, 0.25, 0.25]), 2)
-    with pytest.raises(ValueError, match="each of the 3 strings"):
-        backward(tree, np.zeros(2), lambda p, q: q[..., 0])
+    with pytest.raises(ValueError, match=r"^reward must hold one .* of the 3 strings, not \(2,\)"):
+        backward(tree, np.zeros((5, 4, 2)), lambda p, q: q[..., 0])
 
 
 @pytest.mark.parametrize("lam", [0.0, -1.0, np.inf, np.nan])
 def test_a_bad_strength_is_named(lam):
     tree, _ = from_scores(np.log([0.5, 0.25, 0.25]), 2)
     for rule in (soft_values, sequence_optimum):
-        with pytest.raises(ValueError, match="lambda must be a positive number"):
+        with pytest.raises(ValueError, match=r"^lambda must be a positive number"):
             rule(tree, np.zeros(3), lam)

@@ -13,6 +13,7 @@ from theory.claims.optimality import ROUNDING
 from theory.claims.trees import passing, random_world
 from theory.language_models import Floats
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
+from theory.prefix_scorers import falling_rate, pl_bound, pl_rate
 from theory.values import hard_values
 
 STEPS = 2000
@@ -90,7 +91,7 @@ def stationary(rng: np.random.Generator) -> Evidence:
     scale = fit.bend / fit.mean(fit.curvature**2)
     falling, constant = (
         fit.run(1.0, steps)[0][[0, STEPS // 10, STEPS]] * fit.bend**2
-        for steps in (lambda k: scale * (k + 1) ** -0.75, lambda k: scale)
+        for steps in (lambda k: scale * falling_rate(k, 0.75), lambda k: scale)
     )
     # The noise leaves about a_k times a half of the curvature times its variance: 2000^-.75 = .003 of the first step's.
     left = falling[2] / falling[0]
@@ -154,10 +155,10 @@ def rate(rng: np.random.Generator) -> Evidence:
     def excess(step: Callable[[int], Floats]) -> Floats:
         errors, gradients = fit.run(1.0, step)
         # For a scalar quadratic mean loss L = mu = bend, and its gap to the minimum is bend e^2 / 2.
-        bound = np.maximum.accumulate(gradients, axis=0)[:-1] / (2 * k * fit.bend)
+        bound = pl_bound(k, fit.bend, fit.bend, np.maximum.accumulate(gradients, axis=0)[:-1])
         return np.asarray((fit.bend * errors[1:] / 2 / bound).max(axis=0))
 
-    found = excess(lambda i: (2 * i + 1) / (2 * fit.bend * (i + 1) ** 2))
+    found = excess(lambda i: np.asarray(pl_rate(i, fit.bend)))
     yield at_most("corrected: gap ÷ L C²/(2kμ²)", oracle="exact moments", residuals=found, tolerance=1.0)
     found = excess(lambda i: 1 / (4 * fit.bend))
     yield rejects("the same rate with constant steps", at_most("", oracle="", residuals=found, tolerance=1.0))

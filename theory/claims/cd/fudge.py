@@ -9,6 +9,7 @@ from theory.claims.optimality import ROUNDING
 from theory.claims.trees import BATCH, enumerated, given_prefix, passing, random_world
 from theory.language_models import Floats, Tree
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
+from theory.prefix_scorers import prefix_loss
 from theory.values import hard_values
 
 FEATURES = 3
@@ -33,10 +34,9 @@ class Regression:
         theta: [B, d]; targets: [B, M strings, 1] or [B, 1, M prefixes]. Returns [B].
         """
         aims = np.broadcast_to(targets, (*self.law.shape, self.law.shape[-1]))
-        inner = (self.inner @ theta[..., None])[:, None, 1:, 0] - aims[..., 1:]
-        at_end = (self.ends @ theta[..., None])[..., 0] - self.reward
-        summed = np.sum(passing()[:, 1:] * inner**2, axis=-1) + at_end**2
-        return np.sum(self.law * summed, axis=-1) / 2
+        inner, at_end = (self.inner @ theta[..., None])[:, None, 1:, 0], (self.ends @ theta[..., None])[..., 0]
+        before = prefix_loss(inner, passing()[:, 1:], aims[..., 1:])
+        return np.sum(self.law * (before + (at_end - self.reward) ** 2 / 2), axis=-1)
 
     def slope(self, theta: Array, direction: Array, targets: Array) -> Array:
         """The directional derivative of the loss by a complex step: it owes nothing to a formula for the gradient."""

@@ -2,21 +2,18 @@
 
 import numpy as np
 
-from theory.arrays import expectation
 from theory.claims.optimality import ROUNDING
 from theory.claims.trees import DEPTH, enumerated, passing, random_world
 from theory.language_models import Floats, Tree
 from theory.ledger import Evidence, at_most, claim, rejects
+from theory.prefix_scorers import bellman_target, one_token_on, prefix_step
 
 
 def swept(tree: Tree, reward: Floats, state: Floats, rate: Floats, times: int) -> Floats:
     """Move V(s) by `rate` towards its stopped target E_p V(s z), the reward for z = EOS, all s at once: [B, M] each."""
-    inner = (state.shape[-1] - 1) // tree.n_symbols
     for _ in range(times):
-        symbols = np.zeros((*state.shape, tree.n_symbols))
-        symbols[:, :inner] = state[:, 1:].reshape(len(state), inner, tree.n_symbols)
-        target = expectation(tree.log_steps, np.concatenate([symbols, reward[..., None]], axis=-1))
-        state = state + rate * (target - state)
+        target = bellman_target(tree.log_steps, one_token_on(state, reward, tree.n_symbols))
+        state = prefix_step(state, np.ones_like(state), target, rate)
     return state
 
 

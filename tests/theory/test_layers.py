@@ -1,0 +1,194 @@
+"""Sums over layers against the tree of all strings, each prefix written out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from theory.arrays import expectation, normalised
+from theory.guidance import controlled
+from theory.information import kl
+from theory.language_models import Tree, log_dirichlet, strings
+from theory.layers import (
+    EOS,
+    Layers,
+    action_values,
+    expected_gain,
+    length_law,
+    occupancy,
+    sample,
+    sequence_kl,
+    sequence_optimum,
+    state_values,
+)
+from theory.values import best_backup, hard_values, optimal_values, soft_backup, soft_values
+from theory.values import sequence_optimum as tree_optimum
+
+# A value or a KL is a sum of at most 4 steps' terms of size about 10: some 1e-15 each.
+EXACT = {"rtol": 0, "atol": 1e-12}
+
+
+def random_steps(shape, rng, forbid):
+    """Log-probabilities [T, S, V] that end at the last step, some tokens forbidden."""
+    log_w = log_dirichlet(shape[-1], rng, 1.0, shape[:-1])
+    log_w[..., 1:][rng.random(log_w[..., 1:].shape) < forbid] = -np.inf
+    log_w[-1, :, 1:] = -np.inf
+    return normalised(log_w)
+
+
+def random_layers(seed, horizon, n_states, n_symbols, forbid=0.2):
+    rng = np.random.default_rng(seed)
+    shape = (horizon, n_states, n_symbols + 1)
+    successor = rng.integers(0, n_states, shape[1:])
+    return Layers(random_steps(shape, rng, forbid), successor, rng.integers(-2, 3, shape).astype(float))
+
+
+@st.composite
+def worlds(draw):
+    horizon, n_symbols = draw(st.sampled_from([(1, 2), (2, 1), (3, 2), (4, 2), (3, 3)]))
+    return random_layers(draw(st.integers(0, 2**32 - 1)), horizon, draw(st.integers(1, 4)), n_symbols)
+
+
+def paths(layers):
+    """Per string of the tree, its (t, state) before each token and its tokens, EOS last."""
+    found = []
+    for string in strings(layers.log_p.shape[-1] - 1, layers.horizon - 1):
+        state, path = 0, []
+        for t, symbol in enumerate(string):
+            path.append((t, state, symbol + 1))
+            state = layers.successor[state, symbol + 1]
+        found.append([*path, (len(string), state, EOS)])
+    return found
+
+
+def unrolled(layers, log_policy):
+    """The policy as a tree and the reward of each string; the tree puts EOS last."""
+    ends = [path[-1] for path in paths(layers)]
+    rows = np.array([np.roll(log_policy[t, s], -1) for t, s, _ in ends])
+    return Tree(rows), np.array([sum(layers.gain[step] for step in path) for path in paths(layers)])
+
+
+@given(worlds(), st.floats(0.1, 5))
+def test_values_are_those_of_the_tree(layers, lam):
+    tree, reward = unrolled(layers, layers.log_p)
+    pairs = [
+        (expectation, hard_values(tree, reward)),
+        (soft_backup(lam), soft_values(tree, reward, lam)),
+        (best_backup, optimal_values(tree, reward)),
+    ]
+    for backup, values in pairs:
+        q = action_values(layers, backup)
+        v = state_values(layers, q, backup)
+        for i, path in enumerate(paths(layers)):
+            t, s, _ = path[-1]
+            paid = sum(layers.gain[step] for step in path[:-1])  # the tree's values count the past as well
+            np.testing.assert_allclose(v[t, s] + paid, values.state[i], **EXACT)
+            possible = np.arange(q.shape[-1])[layers.log_p[t, s] > -np.inf]
+            np.testing.assert_allclose(q[t, s][possible] + paid, np.roll(values.action[i], 1)[possible], **EXACT)
+
+
+@given(worlds(), st.floats(0.1, 5))
+def test_sequence_optimum_is_the_tilted_law_and_meets_its_dual_value(layers, lam):
+    tree, reward = unrolled(layers, layers.log_p)
+    policy, log_z = sequence_optimum(layers, lam)
+    ours = unrolled(layers, policy)[0].log_prob
+    theirs = tree_optimum(tree, reward, lam).log_prob
+    np.testing.assert_allclose(np.exp(ours), np.exp(theirs), **EXACT)
+    primal = lam * expected_gain(layers, policy) - sequence_kl(layers, policy)
+    np.testing.assert_allclose(primal, log_z, rtol=0, atol=1e-11)  # lambda times sums of the size of 10
+
+
+@given(worlds(), st.integers(0, 2**32 - 1))
+def test_laws_of_any_policy_are_sums_over_strings(layers, seed):
+    rng = np.random.default_rng(seed)
+    policy, base = (random_steps(layers.log_p.shape, rng, forbid) for forbid in (0.3, 0.0))
+    tree, reward = unrolled(layers, policy)
+    np.testing.assert_allclose(expected_gain(layers, policy), expectation(tree.log_prob, reward), **EXACT)
+    np.testing.assert_allclose(
+        sequence_kl(layers, policy, base), kl(tree.log_prob, unrolled(layers, base)[0].log_prob), **EXACT
+    )
+    np.testing.assert_allclose(
+        sequence_kl(layers, policy), kl(tree.log_prob, unrolled(layers, layers.log_p)[0].log_prob), **EXACT
+    )
+    reached, lengths = np.zeros(policy.shape[:2]), np.zeros(layers.horizon)
+    for path, mass in zip(paths(layers), np.exp(tree.log_prob), strict=True):
+        lengths[len(path) - 1] += mass
+        for t, s, _ in path:
+            reached[t, s] += mass
+    np.testing.assert_allclose(occupancy(layers, policy), reached, **EXACT)
+    np.testing.assert_allclose(length_law(layers, policy), lengths, **EXACT)
+    q = action_values(layers, expectation, policy)
+    np.testing.assert_allclose(expectation(policy[0, 0], q[0, 0]), expectation(tree.log_prob, reward), **EXACT)
+
+
+@given(worlds(), st.floats(0.2, 5))
+def test_no_policy_beats_the_sequence_optimum(layers, lam):
+    _, log_z = sequence_optimum(layers, lam)
+    for q in (action_values(layers, expectation), action_values(layers, best_backup), np.zeros_like(layers.gain)):
+        policy = controlled(layers.log_p, q, lam)
+        assert lam * expected_gain(layers, policy) - sequence_kl(layers, policy) <= log_z + 1e-11
+
+
+def test_samples_follow_the_law():
+    layers = random_layers(5, 4, 3, 2, forbid=0.1)
+    policy = random_steps(layers.log_p.shape, np.random.default_rng(1), 0.3)
+    tree, _ = unrolled(layers, policy)
+    tokens, states, lengths = sample(layers, policy, 20_000, np.random.default_rng(0))
+    rows = {tuple(token for *_, token in path): i for i, path in enumerate(paths(layers))}
+    drawn = np.array([rows[tuple(row[:n])] for row, n in zip(tokens.tolist(), lengths, strict=True)])
+    counts, expected = np.bincount(drawn, minlength=len(rows)), 20_000 * np.exp(tree.log_prob)
+    assert not counts[expected == 0].any()
+    often = expected > 5
+    assert chisquare(counts[often], expected[often] * counts[often].sum() / expected[often].sum()).pvalue > 1e-3
+    for i in range(50):
+        path = paths(layers)[drawn[i]]
+        assert [(t, states[i, t], tokens[i, t]) for t in range(lengths[i])] == path
+        assert not tokens[i, lengths[i] :].any()
+
+
+def test_a_forbidden_token_is_never_drawn_however_close_the_uniform_comes():
+    class Extreme:
+        def random(self, count):
+            return np.tile([0.0, 1 - 2**-53], count // 2)
+
+    log_p = np.full((2, 1, 11), -np.inf)
+    log_p[0, 0, :10], log_p[1, 0, 0] = -np.log(10), 0.0  # ten tenths add up to less than 1 - 2^-53
+    layers = Layers(log_p, np.zeros((1, 11), dtype=int), np.zeros(log_p.shape))
+    assert np.cumsum(np.exp(log_p[0, 0]))[-1] <= 1 - 2**-53
+    tokens, _, lengths = sample(layers, log_p, 4, Extreme())
+    assert tokens.tolist() == [[0, 0], [9, 0], [0, 0], [9, 0]]
+    assert lengths.tolist() == [1, 2, 1, 2]
+
+
+def test_a_policy_that_leaves_the_base_where_it_never_goes_costs_nothing():
+    log_p = np.log([[[0.5, 0.5, 1e-300]], [[1.0, 1e-300, 1e-300]]])
+    log_p[0, :, 2], log_p[1, :, 1:] = -np.inf, -np.inf
+    layers = Layers(np.repeat(log_p, 3, axis=1), np.array([[0, 1, 2]] * 3), np.zeros((2, 3, 3)))
+    outside = np.array(layers.log_p)
+    outside[0, 2] = [-np.inf, -np.inf, 0.0]  # state 2 at step 0 is not the start
+    assert sequence_kl(layers, outside) == 0
+    outside[0, 0] = [-np.inf, -np.inf, 0.0]
+    assert sequence_kl(layers, outside) == np.inf
+
+
+def test_bad_input_is_named():
+    good = random_layers(0, 3, 2, 2)
+    cases = {
+        "T, S, V": (good.log_p[0], good.successor, good.gain),
+        "do not fit": (good.log_p, good.successor[:1], good.gain),
+        "NaN": (np.full_like(good.log_p, np.nan), good.successor, good.gain),
+        "sum to 1": (good.log_p - 0.1, good.successor, good.gain),
+        "gain must be finite": (good.log_p, good.successor, good.gain + np.inf),
+        "integers in 0..1": (good.log_p, good.successor + 5, good.gain),
+        "last step": (np.repeat(good.log_p[:1], 3, axis=0), good.successor, good.gain),
+    }
+    for words, arguments in cases.items():
+        with pytest.raises(ValueError, match=words):
+            Layers(*arguments)
+    with pytest.raises(ValueError, match="log_policy must have the shape"):
+        expected_gain(good, good.log_p[:-1])
+    with pytest.raises(ValueError, match="log_base contains NaN"):
+        sequence_kl(good, good.log_p, np.full_like(good.log_p, np.nan))
+    with pytest.raises(ValueError, match="lambda must be a positive number"):
+        sequence_optimum(good, np.nan)

@@ -1,0 +1,103 @@
+"""The eight experiments at the size of a test: exactness, keyed draws, and rules that can come out either way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from theory.layers import sequence_kl
+from toy import controlled
+from toy.comparisons import at_base, blocks, curve, plain
+from toy.controlled_world import SMALL, ingredients
+from toy.findings import FINDINGS, Finding, finding
+from toy.outcomes import LESS, OUTCOMES, copied, scaled, without_tuned_weights
+
+METHODS = {"base", "tokenwise", "PPO", "DPO", "IPO", "best-of-K", "blockwise", "blockwise less length",
+           "DPO + blockwise", "DPO + best-of-K"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return controlled.run(3, small=True)
+
+
+def test_every_rule_is_there_and_none_lies_above_the_frontier(tables):
+    points = tables["toy_controlled_points"]
+    assert set(points["method"]) == METHODS
+    assert np.isfinite(points[["kl", "reward_mean", "optimum", "win", "judged", "tokens"]].to_numpy()).all()
+    assert (points["reward_mean"] <= points["optimum"] + 1e-10).all()
+    assert points["win"].between(0, 1).all()
+    assert (points["kl"] >= -1e-12).all()
+
+
+def test_the_frontier_has_no_gap(tables):
+    rows = tables["toy_controlled_frontier"]
+    np.testing.assert_allclose(rows["primal"], rows["dual"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(rows["reward_mean"], rows["optimum"], rtol=0, atol=1e-10)
+
+
+def test_the_kl_of_blocks_is_below_the_later_versions_bound(tables):
+    rows = tables["toy_controlled_points"].dropna(subset=["bound"])
+    assert (rows["kl_blocks"] <= rows["bound"] + 1e-12).all()
+    on_base = ~rows["method"].str.startswith("DPO")
+    np.testing.assert_array_equal(rows["kl"][on_base], rows["kl_blocks"][on_base])
+    assert (rows["kl"] - rows["kl_blocks"])[~on_base].abs().min() > 1e-6
+
+
+def test_the_tuned_weight_keeps_the_length(tables):
+    points = tables["toy_controlled_points"]
+    usual = at_base(points, LESS, "tokens")
+    kept = curve(points, LESS)[curve(points, LESS)["strength"] > 0]
+    np.testing.assert_allclose(kept["tokens"], usual, atol=0.05)  # the weight is solved to a thousandth
+    left = without_tuned_weights(points)
+    assert (left.loc[left["method"] == "blockwise less length", "strength"] == 0).all()
+    assert len(points) - len(left) == len(kept)
+
+
+def test_same_seed_same_tables_other_seed_other_learning(tables):
+    again, other = controlled.run(3, small=True), controlled.run(4, small=True)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(table, again[name])
+    same, fresh = tables["toy_controlled_points"], other["toy_controlled_points"]
+    fixed = same["method"].isin(["best-of-K"]) & (same["reward"] != "helpful")  # that reward is fitted to draws
+    pd.testing.assert_frame_equal(same[fixed], fresh[fixed])
+    assert not np.allclose(curve(same, plain("length", "PPO"))["kl"], curve(fresh, plain("length", "PPO"))["kl"])
+
+
+def test_a_scorer_is_read_by_the_last_letter_on_another_base():
+    made = ingredients(0, SMALL)
+    values, q = made.values("length", "CD-Q", "trigram"), made.action_values("length", "CD-Q", "trigram")
+    assert values.shape == (SMALL.horizon + 1, 82)
+    np.testing.assert_array_equal(values[:, 1:28], values[:, 28:55])
+    np.testing.assert_array_equal(q[:, 28:55], made.scorers["length", "CD-Q"][:, 1:])
+    exact = made.values("length", "V*", "trigram")
+    assert np.abs(exact[:, 1:28] - exact[:, 28:55]).max() > 1e-3  # while the base's own values know more
+    strength, policy = made.tuned("length")
+    spent = sequence_kl(made.worlds["length", "bigram"].layers, policy)
+    assert strength in SMALL.strengths("length")["DPO"]
+    assert spent > 0
+
+
+def test_findings_are_decided_by_their_margins(tables):
+    found = tables["toy_controlled_findings"]
+    assert set(found["id"]) == set(FINDINGS) == set(OUTCOMES)
+    assert set(found["experiment"]) == {*"12345678", "conclusion"}
+    assert (found["holds"] == (found["margin"] >= 0)).all()
+
+
+def test_planted_tables_move_the_margins(tables):
+    points, scorers = tables["toy_controlled_points"], tables["toy_controlled_scorers"]
+    halved = scaled(points, blocks("length"), by=0.5)
+    np.testing.assert_allclose(
+        curve(halved, blocks("length"))["tokens"] - at_base(points, blocks("length"), "tokens"),
+        (curve(points, blocks("length"))["tokens"] - at_base(points, blocks("length"), "tokens")) / 2,
+    )
+    alike = copied(points, (blocks("length"), plain("length", "best-of-K")))
+    assert FINDINGS["length.blocks"].margin(alike, scorers) == pytest.approx(0.05)
+    assert FINDINGS["length.six_for_fifty"].margin(halved, scorers) < 0
+
+
+def test_a_finding_has_one_rule():
+    taken = next(iter(FINDINGS))
+    with pytest.raises(ValueError, match="registered twice"):
+        finding(taken, "1", "", "")(lambda points, scorers: 0.0)
+    assert isinstance(FINDINGS[taken], Finding)
