@@ -12,7 +12,8 @@ import torch
 import typer
 
 from empirical.alignment import Recipe, align, draw_pool
-from empirical.engines.torch import Request, sample
+from empirical.engines.jobs import Job, answers
+from empirical.engines.torch import engine
 from empirical.models import LanguageModel, default_prior, with_adapter
 from empirical.precision import use_fast_float32
 from empirical.prompts import alignment_prompts, study_prompts
@@ -65,14 +66,16 @@ def measure(
     secret_correlation: within-prompt Pearson correlation of log(model / prior) with the reward; 1 at p e^(r / beta).
     """
     ratios, rewards, finished = [], [], []
-    for prompt in prompts:
-        requests = [Request(ancestral(), uniforms(seed, prompt, "measure", number, 32)) for number in range(16)]
-        answers = sample(model, model.prompt_ids(prompt), requests, 32)
-        scores = score(prior, prior.prompt_ids(prompt), [answer.token_ids for answer in answers], head.layer)
+    ids = [tuple(model.prompt_ids(prompt)) for prompt in prompts]
+    sampler = engine(model, max(map(len, ids)) + 32)
+    for prompt, opening in zip(prompts, ids, strict=True):
+        draws = [uniforms(seed, prompt, "measure", number, 32) for number in range(16)]
+        drawn = answers(sampler, [Job(opening, ancestral(), draw) for draw in draws])
+        scores = score(prior, prior.prompt_ids(prompt), [answer.token_ids for answer in drawn], head.layer)
         assert scores.features is not None
-        ratios.append(torch.tensor([answer.log_model for answer in answers]) - scores.log_prob)
+        ratios.append(torch.tensor([answer.log_model for answer in drawn]) - scores.log_prob)
         rewards.append(head(scores.features))
-        finished.append(np.mean([answer.finished for answer in answers]))
+        finished.append(np.mean([answer.finished for answer in drawn]))
     by_prompt = torch.stack([ratio.mean() for ratio in ratios])
     a, b = (torch.cat([row - row.mean() for row in rows]) for rows in (ratios, rewards))
     return {

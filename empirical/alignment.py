@@ -17,7 +17,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from rich.progress import track
 
-from empirical.engines.torch import Request, sample
+from empirical.engines.jobs import Job
+from empirical.engines.torch import sample
 from empirical.models import LanguageModel
 from empirical.randomness import uniforms
 from empirical.rewards import PreferenceHead
@@ -53,11 +54,8 @@ class Pool:
 def draw_pool(model: LanguageModel, reward: PreferenceHead, prompt: str, recipe: Recipe) -> Pool:
     """Sample the prior ancestrally on one prompt and score the answers."""
     ids = model.prompt_ids(prompt)
-    names = range(recipe.answers)
-    requests = [
-        Request(ancestral(), uniforms(recipe.seed, prompt, "alignment", number, recipe.max_new)) for number in names
-    ]
-    answers = [answer.token_ids for answer in sample(model, ids, requests, recipe.max_new)]
+    draws = [uniforms(recipe.seed, prompt, "alignment", number, recipe.max_new) for number in range(recipe.answers)]
+    answers = [answer.token_ids for answer in sample(model, [Job(tuple(ids), ancestral(), draw) for draw in draws])]
     scores = score(model, ids, answers, reward.layer)
     assert scores.features is not None
     return Pool(ids, answers, scores.log_prob, reward(scores.features))

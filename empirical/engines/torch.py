@@ -1,98 +1,108 @@
-"""Draw answers to one prompt under many schemes at once: one forward pass a step, shared by the rows of all schemes."""
+"""The default engine: rows of all prompts and schemes share every forward pass, and the batch stays full."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from transformers import DynamicCache
 
+from empirical.engines.drawing import draw
+from empirical.engines.jobs import Answer, Engine, Job, answers
+from empirical.engines.llama import LlamaDecoder, Prefix, supports
+from empirical.engines.portable import PortableEngine
 from empirical.models import LanguageModel
-from theory.adaptors import Adaptor, local
+
+ROWS = 64  # texts a step: more gain nothing on two cores, and their caches take 2 GB at 300 tokens of the default model
 
 
-@dataclass(frozen=True)
-class Request:
-    """One answer to draw: its scheme, and one uniform for each of its steps."""
+def engine(model: LanguageModel, longest: int, rows: int = ROWS, dtype: torch.dtype = torch.float32) -> Engine:
+    """The engine for a model: the fast one where it computes what the network does, else the portable one.
 
-    adaptor: Adaptor
-    uniforms: NDArray[np.float64]
+    longest: tokens of the longest prompt and its answer together; rows: texts a step.
+    """
+    if supports(model.network):
+        return TorchEngine(model, LlamaDecoder(model.network, rows, longest, dtype), rows)
+    return PortableEngine(model, rows)
+
+
+def sample(model: LanguageModel, jobs: Sequence[Job]) -> list[Answer]:
+    """The answers to some jobs, in their order, by an engine of their own: for a few jobs, once."""
+    return answers(engine(model, max(job.longest for job in jobs), min(ROWS, len(jobs))), jobs)
 
 
 @dataclass
-class Answer:
-    """A drawn answer. The log-probabilities are sums over its tokens, in nats, from the logits that drew it."""
+class _Text:
+    """A text that is being written: its job's number, its length so far with the prompt, and its answer."""
 
-    token_ids: list[int] = field(default_factory=list)
-    finished: bool = False
-    log_proposal: float = 0.0
-    log_kept: float = 0.0
-    log_model: float = 0.0
+    number: int
+    job: Job
+    length: int
+    answer: Answer = field(default_factory=Answer)
 
 
-@torch.inference_mode()
-def sample(model: LanguageModel, prompt: Sequence[int], requests: Sequence[Request], max_new: int) -> list[Answer]:
-    """Draw one answer a request, in request order; an answer ends with EOS or is cut after `max_new` tokens.
+class TorchEngine:
+    """Continuous batching over a decoder of slots.
 
-    The prompt is read once and its cache shared; finished rows leave the batch. Equal adaptors that follow each other
-    are adapted together, so sort the requests by scheme. Raises ValueError where a model emits NaN.
+    A prompt is read once and copied to each slot that begins with it. When a text ends, the last one moves into its
+    slot and a waiting one takes the last: no step has idle rows while any job waits.
     """
-    if max_new < 1:
-        raise ValueError(f"The number of new tokens must be >= 1, not {max_new}.")
-    answers = [Answer() for _ in requests]
-    rows = list(range(len(requests)))
-    decoder, head = model.network.get_decoder(), model.network.get_output_embeddings()
-    cache = DynamicCache(config=model.network.config)
-    opening = decoder(torch.tensor([list(prompt)], device=model.device), past_key_values=cache, use_cache=True)
-    cache.batch_repeat_interleave(len(rows))
-    states = opening.last_hidden_state[:, -1].expand(len(rows), -1)
-    for step in range(max_new):
-        log_p = head(states).float().log_softmax(-1)
-        tokens = _draw_step(log_p, [requests[row] for row in rows], [answers[row] for row in rows], step)
-        going = []
-        for place, (row, token) in enumerate(zip(rows, tokens.tolist(), strict=True)):
-            answers[row].token_ids.append(token)
-            answers[row].finished = token == model.eos
-            if not answers[row].finished:
-                going.append(place)
-        if not going or step == max_new - 1:
-            break
-        if len(going) < len(rows):
-            keep = torch.tensor(going, device=model.device)
-            cache.batch_select_indices(keep)
-            rows, tokens = [rows[place] for place in going], tokens[keep]
-        states = decoder(tokens[:, None], past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
-    return answers
 
+    def __init__(self, model: LanguageModel, decoder: LlamaDecoder, rows: int) -> None:
+        self.model, self.decoder, self.rows = model, decoder, rows
+        self.sorted = 0
+        """Tokens that had to be sorted so far, all rows together."""
 
-def _draw_step(log_p: torch.Tensor, requests: list[Request], answers: list[Answer], step: int) -> torch.Tensor:
-    """Draw one token a row and add its log-probabilities to the row's answer."""
-    drawn, start = [], 0
-    for adaptor, group in groupby(requests, key=lambda request: request.adaptor):
-        uniforms = torch.tensor([request.uniforms[step] for request in group], device=log_p.device)
-        part = slice(start, start + len(uniforms))
-        log_q, log_kept = local(adaptor, log_p[part])
-        tokens = inverse_cdf(log_q, uniforms)
-        figures = torch.stack([_at(log_q, tokens), log_kept, _at(log_p[part], tokens)], dim=1).tolist()
-        for answer, (log_proposal, kept, log_model) in zip(answers[part], figures, strict=True):
-            answer.log_proposal += log_proposal
-            answer.log_kept += kept
-            answer.log_model += log_model
-        drawn.append(tokens)
-        start = part.stop
-    return torch.cat(drawn)
+    @torch.inference_mode()
+    def stream(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Answer]]:
+        """Each job's number and answer, as soon as it is done."""
+        waiting, texts = deque(enumerate(jobs)), list[_Text]()
+        states = torch.empty(0)
+        prefixes: dict[tuple[int, ...], Prefix] = {}
+        while waiting or texts:
+            entering = [waiting.popleft() for _ in range(min(len(waiting), self.rows - len(texts)))]
+            if entering:
+                opened = self._enter(entering, len(texts), prefixes)
+                texts += [_Text(number, job, len(job.prompt)) for number, job in entering]
+                states = torch.cat([states, opened]) if len(states) else opened
+                still = {job.prompt for _, job in islice(waiting, self.rows)}
+                prefixes = {prompt: prefix for prompt, prefix in prefixes.items() if prompt in still}
+            tokens = self._draw(texts, self.decoder.logits(states))
+            for slot in range(len(texts) - 1, -1, -1):
+                if texts[slot].answer.ended(len(texts[slot].job.uniforms)):
+                    yield texts[slot].number, texts[slot].answer
+                    last = texts.pop()
+                    if slot < len(texts):
+                        self.decoder.move(len(texts), slot, last.length)
+                        texts[slot], tokens[slot] = last, tokens[len(texts)]
+            if texts:
+                positions = torch.tensor([text.length for text in texts], device=states.device)
+                states = self.decoder.step(torch.as_tensor(tokens[: len(texts)], device=states.device), positions)
+                for text in texts:
+                    text.length += 1
+            else:
+                states = states[:0]
 
+    def _enter(
+        self, entering: Sequence[tuple[int, Job]], first: int, prefixes: dict[tuple[int, ...], Prefix]
+    ) -> torch.Tensor:
+        """Put the jobs' prompts into the slots from `first` on; return their states."""
+        slots: dict[tuple[int, ...], list[int]] = {}
+        for slot, (_, job) in enumerate(entering, first):
+            slots.setdefault(job.prompt, []).append(slot)
+        for prompt, places in slots.items():
+            if prompt not in prefixes:
+                prefixes[prompt] = self.decoder.read(list(prompt))
+            self.decoder.place(prefixes[prompt], places)
+        return torch.stack([prefixes[job.prompt].state for _, job in entering])
 
-def inverse_cdf(log_q: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
-    """The first token whose cumulative probability exceeds u times the total: [rows, V], [rows] -> [rows].
-
-    float64, because float32 cuts the tail at 2^-24; the strict inequality never draws a token of probability 0.
-    """
-    cumulative = log_q.double().exp().cumsum(-1)
-    return torch.searchsorted(cumulative, (uniforms.double() * cumulative[:, -1])[:, None], right=True)[:, 0]
-
-
-def _at(values: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    return values.gather(1, tokens[:, None])[:, 0]
+    def _draw(self, texts: Sequence[_Text], logits: torch.Tensor) -> np.ndarray:
+        """Draw one token a text and add it to the text's answer."""
+        uniforms = np.array([text.job.uniforms[len(text.answer.token_ids)] for text in texts])
+        drawn = draw(logits, [text.job.adaptor for text in texts], uniforms)
+        self.sorted += int(drawn.sorted.sum())
+        figures = zip(drawn.tokens, drawn.log_proposal, drawn.log_kept, drawn.log_model, strict=True)
+        for text, (token, log_proposal, log_kept, log_model) in zip(texts, figures, strict=True):
+            text.answer.add(int(token), log_proposal, log_kept, log_model, self.model.eos)
+        return drawn.tokens

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from empirical.engines.torch import Request, sample
+from empirical.engines.jobs import Answer, Job
+from empirical.engines.torch import engine
 from empirical.models import LanguageModel
 from empirical.presets import Settings
 from empirical.prompts import prompt_id
@@ -19,7 +20,7 @@ from empirical.rows import SCHEMA, Shards
 from empirical.schemes import Scheme
 from empirical.scoring import score
 
-ROWS = 128  # rows a batch: their caches take 2 GB at 300 tokens of the default model
+ROWS = 64  # texts a step, and a scoring pass
 
 
 @dataclass(frozen=True)
@@ -32,24 +33,19 @@ class Triple:
     reward: Reward
 
 
-def rows_of(triple: Triple, prompt: str, schemes: Sequence[Scheme], settings: Settings) -> pd.DataFrame:
-    """Draw and score every answer to one prompt: one row an answer (see `empirical.rows.SCHEMA`)."""
-    requests = [
-        Request(scheme.adaptor, uniforms(settings.seed, prompt, scheme.name, number, settings.max_new))
-        for scheme in schemes
-        for number in range(settings.samples)
-    ]
-    parts = [_drawn(triple, prompt, requests[i : i + ROWS], settings) for i in range(0, len(requests), ROWS)]
+def rows_of(triple: Triple, prompt: str, schemes: Sequence[Scheme], answers: Sequence[Answer]) -> pd.DataFrame:
+    """Score every answer to one prompt: one row an answer (see `empirical.rows.SCHEMA`), schemes one after another."""
+    samples = len(answers) // len(schemes)
+    parts = [_scored(triple, prompt, answers[i : i + ROWS]) for i in range(0, len(answers), ROWS)]
     names = {
         "prompt_id": prompt_id(prompt),
-        "scheme": [scheme.name for scheme in schemes for _ in range(settings.samples)],
-        "sample_id": np.tile(np.arange(settings.samples, dtype=np.int32), len(schemes)),
+        "scheme": [scheme.name for scheme in schemes for _ in range(samples)],
+        "sample_id": np.tile(np.arange(samples, dtype=np.int32), len(schemes)),
     }
     return pd.concat(parts, ignore_index=True).assign(**names)[SCHEMA.names]
 
 
-def _drawn(triple: Triple, prompt: str, requests: Sequence[Request], settings: Settings) -> pd.DataFrame:
-    answers = sample(triple.aligned, triple.aligned.prompt_ids(prompt), requests, settings.max_new)
+def _scored(triple: Triple, prompt: str, answers: Sequence[Answer]) -> pd.DataFrame:
     token_ids = [answer.token_ids for answer in answers]
     scores = score(triple.prior, triple.prior.prompt_ids(prompt), token_ids, triple.reward.layer)
     log_aligned = np.array([answer.log_model for answer in answers])
@@ -67,6 +63,16 @@ def _drawn(triple: Triple, prompt: str, requests: Sequence[Request], settings: S
     )
 
 
+def jobs_of(triple: Triple, prompt: str, schemes: Sequence[Scheme], settings: Settings) -> list[Job]:
+    """The jobs of one prompt: every scheme's samples, one scheme after another."""
+    ids = tuple(triple.aligned.prompt_ids(prompt))
+    return [
+        Job(ids, scheme.adaptor, uniforms(settings.seed, prompt, scheme.name, number, settings.max_new))
+        for scheme in schemes
+        for number in range(settings.samples)
+    ]
+
+
 def fingerprint(triple: Triple, schemes: Sequence[Scheme], settings: Settings) -> str:
     """What the rows depend on, so that a resumed run never mixes rows of two triples, seeds or scheme lists."""
     described = {
@@ -81,14 +87,30 @@ def collect(
     triple: Triple, prompts: Sequence[str], schemes: Sequence[Scheme], settings: Settings, shards: Shards
 ) -> pd.DataFrame:
     """All rows of the study, drawing only the prompts whose shard is missing."""
-    parts = []
+    missing = [prompt for prompt in prompts if shards.read(prompt_id(prompt)) is None]
     with Progress(transient=True) as progress:
-        for prompt in progress.track(prompts, description=f"{triple.name}: prompts"):
-            if (rows := shards.read(prompt_id(prompt))) is None:
-                shards.write(prompt_id(prompt), rows_of(triple, prompt, schemes, settings))
-                rows = shards.read(prompt_id(prompt))
-            parts.append(rows)
-    return pd.concat(parts, ignore_index=True)
+        for prompt, answers in progress.track(
+            drawn(triple, missing, schemes, settings), len(missing), description=f"{triple.name}: prompts"
+        ):
+            shards.write(prompt_id(prompt), rows_of(triple, prompt, schemes, answers))
+    return pd.concat([shards.read(prompt_id(prompt)) for prompt in prompts], ignore_index=True)
+
+
+def drawn(
+    triple: Triple, prompts: Sequence[str], schemes: Sequence[Scheme], settings: Settings
+) -> Iterator[tuple[str, list[Answer]]]:
+    """Each prompt with its answers, as soon as they are all there; rows of all prompts share the engine's batches."""
+    if not prompts:
+        return
+    jobs = [jobs_of(triple, prompt, schemes, settings) for prompt in prompts]
+    cell, done = len(jobs[0]), [dict[int, Answer]() for _ in prompts]
+    flat = [job for some in jobs for job in some]
+    for number, answer in engine(triple.aligned, max(job.longest for job in flat), ROWS).stream(flat):
+        mine = done[number // cell]
+        mine[number % cell] = answer
+        if len(mine) == cell:
+            yield prompts[number // cell], [mine[place] for place in range(cell)]
+            mine.clear()
 
 
 def examples(triple: Triple, prompts: Sequence[str], rows: pd.DataFrame, count: int = 2) -> pd.DataFrame:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from empirical.align import measure
-from empirical.engines.torch import Request, sample
+from empirical.engines.jobs import Job
+from empirical.engines.torch import sample
 from empirical.fetch import FetchError
 from empirical.models import default_prior, with_adapter
 from empirical.prompts import study_prompts
@@ -35,8 +36,7 @@ def test_it_writes_english_and_records_what_it_drew(prior):
     """A float32 pass with a cache and one without agree to 1e-4 nats a token over 16 tokens."""
     prompt = prior.prompt_ids(QUESTION)
     rules = [top_k(1), compose(temperature(0.75), nucleus(0.9))]
-    requests = [Request(rule, uniforms(0, QUESTION, rule.name, 0, 16)) for rule in rules]
-    answers = sample(prior, prompt, requests, 16)
+    answers = sample(prior, [Job(tuple(prompt), rule, uniforms(0, QUESTION, rule.name, 0, 16)) for rule in rules])
     assert prior.tokenizer.decode(answers[0].token_ids).startswith("Portugal is a country in Europe")
     again = score(prior, prompt, [answer.token_ids for answer in answers]).log_prob
     torch.testing.assert_close(again.tolist(), [answer.log_model for answer in answers], atol=1.6e-3, rtol=0)

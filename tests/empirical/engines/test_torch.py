@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch.nn.functional import log_softmax
 
-from empirical.engines.torch import Request, inverse_cdf, sample
+from empirical.engines.jobs import Job, answers
+from empirical.engines.portable import PortableEngine
+from empirical.engines.torch import TorchEngine, engine, sample
 from empirical.randomness import uniforms
 from empirical.schemes import study_schemes
 from theory.adaptors import ancestral, local, top_k
@@ -16,9 +16,10 @@ from theory.adaptors import ancestral, local, top_k
 PROMPT = "Name a fruit."
 
 
-def requests_for(schemes, samples, steps, prompt=PROMPT):
+def jobs_for(model, schemes, samples, steps, prompt=PROMPT):
+    ids = tuple(model.prompt_ids(prompt))
     return [
-        Request(scheme.adaptor, uniforms(0, prompt, scheme.name, number, steps))
+        Job(ids, scheme.adaptor, uniforms(0, prompt, scheme.name, number, steps))
         for scheme in schemes
         for number in range(samples)
     ]
@@ -37,8 +38,7 @@ def recompute(model, prompt, answer, adaptor):
 def test_recorded_log_probabilities_are_those_of_a_full_pass(triple):
     model, schemes = triple.aligned, study_schemes()
     prompt = model.prompt_ids(PROMPT)
-    answers = sample(model, prompt, requests_for(schemes, 2, 10), 10)
-    for number, answer in enumerate(answers):
+    for number, answer in enumerate(sample(model, jobs_for(model, schemes, 2, 10))):
         recorded = (answer.log_proposal, answer.log_kept, answer.log_model)
         # float32 sums over at most ten tokens; 1e-4 is far below any slip of a token or a temperature
         assert recorded == pytest.approx(recompute(model, prompt, answer, schemes[number // 2].adaptor), abs=1e-4)
@@ -46,21 +46,78 @@ def test_recorded_log_probabilities_are_those_of_a_full_pass(triple):
         assert model.eos not in answer.token_ids[:-1]
 
 
-def test_answers_do_not_depend_on_their_neighbours(triple):
+@pytest.mark.parametrize("rows", [1, 3, 8, 64])
+def test_answers_do_not_depend_on_their_neighbours(triple, rows):
+    """Four prompts of different lengths in every batch; whatever the batch, the texts are those drawn alone."""
     model, schemes = triple.aligned, study_schemes()[::6]
-    prompt = model.prompt_ids(PROMPT)
-    requests = requests_for(schemes, 3, 8)
-    together = sample(model, prompt, requests, 8)
-    alone = [sample(model, prompt, [request], 8)[0] for request in requests]
+    jobs = [job for prompt in ("a", "Name a fruit.", "bb", "Why?") for job in jobs_for(model, schemes, 2, 8, prompt)]
+    alone = [sample(model, [job])[0] for job in jobs]
+    together = answers(engine(model, max(job.longest for job in jobs), rows), jobs)
     assert [answer.token_ids for answer in together] == [answer.token_ids for answer in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.log_proposal == pytest.approx(other.log_proposal, abs=1e-4)  # float32, another batch height
+
+
+def test_the_portable_engine_draws_the_same_texts(triple):
+    model = triple.aligned
+    jobs = [job for prompt in ("x", PROMPT) for job in jobs_for(model, study_schemes(), 2, 8, prompt)]
+    fast = engine(model, max(job.longest for job in jobs))
+    assert isinstance(fast, TorchEngine)
+    ours, theirs = answers(fast, jobs), answers(PortableEngine(model, rows=7), jobs)
+    assert [answer.token_ids for answer in ours] == [answer.token_ids for answer in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        for name in ("log_proposal", "log_kept", "log_model"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-4)  # float32
+
+
+def test_a_model_that_the_fast_decoder_does_not_compute_goes_the_portable_way(triple, monkeypatch):
+    monkeypatch.setattr(triple.prior.network.config, "attention_bias", True)
+    assert isinstance(engine(triple.prior, 20), PortableEngine)
+
+
+def test_the_batch_stays_full(triple, monkeypatch):
+    """Rows of a step: as many as there are slots, until no job waits."""
+    model = triple.aligned
+    jobs = jobs_for(model, study_schemes(), 4, 12)
+    sampler = engine(model, jobs[0].longest, rows=8)
+    heights = []
+    original = sampler.decoder.logits
+    monkeypatch.setattr(sampler.decoder, "logits", lambda states: heights.append(len(states)) or original(states))
+    lengths = [len(answer.token_ids) for answer in answers(sampler, jobs)]
+    assert sum(heights) == sum(lengths), "no row is computed that no text needs"
+    ragged = [height for height in heights if height < 8]
+    assert len(ragged) <= 12, "only the last texts run in a batch that is not full"
+
+
+def test_a_prompt_is_read_once(triple, monkeypatch):
+    model = triple.aligned
+    jobs = [job for prompt in ("one", "two") for job in jobs_for(model, study_schemes(), 3, 6, prompt)]
+    sampler = engine(model, max(job.longest for job in jobs), rows=5)
+    read = []
+    original = sampler.decoder.read
+    monkeypatch.setattr(sampler.decoder, "read", lambda prompt: read.append(tuple(prompt)) or original(prompt))
+    answers(sampler, jobs)
+    assert read == [jobs[0].prompt, jobs[-1].prompt]
+
+
+def test_bfloat16_records_the_law_that_drew(triple):
+    """A bfloat16 body draws from another law; what it records is that law's own, far from float32's but consistent."""
+    model = triple.aligned
+    [job, *_] = jobs_for(model, study_schemes(), 1, 10)
+    [coarse] = answers(engine(model, job.longest, 1, torch.bfloat16), [job])
+    assert coarse.log_model == coarse.log_proposal
+    assert coarse.log_kept == pytest.approx(0, abs=1e-9)
+    assert coarse.log_model != pytest.approx(
+        recompute(model, model.prompt_ids(PROMPT), coarse, job.adaptor)[2], abs=1e-6
+    )
 
 
 def test_first_token_follows_its_law(triple):
     """4,000 first tokens against their exact law by chi-square, size 1e-6; planted top-k = 50 must be rejected."""
     model = triple.aligned
     prompt = model.prompt_ids(PROMPT)
-    requests = [Request(ancestral(), uniforms(3, PROMPT, "law", number, 1)) for number in range(4_000)]
-    drawn = [answer.token_ids[0] for answer in sample(model, prompt, requests, 1)]
+    jobs = [Job(tuple(prompt), ancestral(), uniforms(3, PROMPT, "law", number, 1)) for number in range(4_000)]
+    drawn = [answer.token_ids[0] for answer in sample(model, jobs)]
     with torch.inference_mode():
         log_p = log_softmax(model.network(torch.tensor([prompt])).logits[0, -1].double(), dim=-1)
     assert fits(drawn, log_p.exp().numpy())
@@ -76,40 +133,28 @@ def fits(drawn, law):
     return chisquare(table[0], table[1] * table[0].sum() / table[1].sum()).pvalue > 1e-6
 
 
-@given(
-    st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 1e-30]), min_size=2, max_size=8), st.floats(0, 1, exclude_max=True)
-)
-def test_inverse_cdf_never_draws_a_cut_token(weights, u):
-    if sum(weights) == 0:
-        weights[0] = 1.0
-    mass = torch.tensor([weights], dtype=torch.float64)
-    token = inverse_cdf((mass / mass.sum()).log(), torch.tensor([u], dtype=torch.float64))
-    assert mass[0, token].item() > 0
-
-
-def test_inverse_cdf_at_its_ends():
-    log_q = torch.tensor([[0.0, 0.25, 0.75, 0.0]], dtype=torch.float64).log()
-    picks = [inverse_cdf(log_q, torch.tensor([u], dtype=torch.float64)).item() for u in (0.0, 0.25, 1 - 2**-53)]
-    assert picks == [1, 2, 2]
-
-
 def test_finished_rows_leave_and_the_rest_go_on(triple):
     model = triple.aligned
-    prompt = model.prompt_ids(PROMPT)
-    answers = sample(model, prompt, requests_for(study_schemes(), 8, 24), 24)
-    lengths = {len(answer.token_ids) for answer in answers}
-    assert len(lengths) > 2, "the tiny model should end some answers early"
-    assert all(answer.finished or len(answer.token_ids) == 24 for answer in answers)
+    drawn = sample(model, jobs_for(model, study_schemes(), 8, 24))
+    assert len({len(answer.token_ids) for answer in drawn}) > 2, "the tiny model should end some answers early"
+    assert all(answer.finished or len(answer.token_ids) == 24 for answer in drawn)
 
 
-def test_no_new_tokens(triple):
-    with pytest.raises(ValueError, match="new tokens"):
-        sample(triple.prior, [1], requests_for(study_schemes()[:1], 1, 1), 0)
+@pytest.mark.parametrize(("prompt", "steps", "what"), [((), 3, "prompt"), ((1,), 0, "new tokens")])
+def test_impossible_jobs(prompt, steps, what):
+    with pytest.raises(ValueError, match=what):
+        Job(prompt, ancestral(), np.zeros(steps))
 
 
-def test_nan_logits_are_refused(triple, monkeypatch):
+@pytest.mark.parametrize("make", [engine, lambda model, longest: PortableEngine(model)])
+def test_nan_logits_are_refused(triple, monkeypatch, make):
     model = triple.prior
-    head = model.network.get_output_embeddings()
-    monkeypatch.setattr(head, "forward", lambda states: torch.full((*states.shape[:-1], 257), float("nan")))
+    jobs = jobs_for(model, study_schemes()[:1], 1, 2)
+    sampler = make(model, jobs[0].longest)
+    broken = lambda states: torch.full((*states.shape[:-1], 257), float("nan"))  # noqa: E731
+    if isinstance(sampler, TorchEngine):
+        monkeypatch.setattr(sampler.decoder, "logits", broken)
+    else:
+        monkeypatch.setattr(model.network.get_output_embeddings(), "forward", broken)
     with pytest.raises(ValueError, match="NaN"):
-        sample(model, model.prompt_ids(PROMPT), requests_for(study_schemes()[:1], 1, 2), 2)
+        answers(sampler, jobs)

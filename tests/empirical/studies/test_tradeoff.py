@@ -63,7 +63,7 @@ def test_a_killed_run_resumes_with_the_same_rows(triple, few_schemes, small, row
         tradeoff, "rows_of", lambda triple, prompt, *rest: drawn.append(prompt) or original(triple, prompt, *rest)
     )
     resumed = collect(triple, PROMPTS, few_schemes, small, shards)
-    assert drawn == PROMPTS
+    assert sorted(drawn) == sorted(PROMPTS), "each prompt once: prompts may end in another order"
     pd.testing.assert_frame_equal(resumed, rows)
 
 
