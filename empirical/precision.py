@@ -1,5 +1,8 @@
 """Choose the fastest float32 matrix product that is still float32, by measuring its error at start-up."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 # Rounding of a float32 product of depth ~1,500 stays near 1e-6 of its largest entry; bfloat16 inputs give 1e-2.
@@ -16,6 +19,17 @@ def use_fast_float32() -> str:
     if relative_error() > FLOAT32_ERROR:
         torch.set_float32_matmul_precision("highest")
     return torch.get_float32_matmul_precision()
+
+
+@contextmanager
+def plain_float32() -> Iterator[None]:
+    """Torch's default float32 products within: the faster ones for large products are slower for attention's small."""
+    chosen = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(chosen)
 
 
 def relative_error() -> float:

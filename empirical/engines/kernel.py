@@ -5,10 +5,13 @@ buckets; only the bucket in which the prefix ends is sorted. The arithmetic is f
 kept sets are those of `theory.adaptors` on the same logits in float64, up to an equality that rounding decides.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from numba import njit, prange
+import torch
+from numba import njit
 from numpy.typing import NDArray
 
 from theory.adaptors import Adaptor
@@ -50,15 +53,24 @@ def draw(logits: NDArray[np.floating], recipes: NDArray[np.float64], uniforms: F
     """
     rows = len(logits)
     tokens, counted, figures = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty((rows, 3))
-    _draw(logits, recipes, uniforms, tokens, figures, counted)
+    # Threads that sleep while they wait: a compiler's own pool spins, and takes the cores from torch between calls.
+    parts = np.array_split(np.arange(rows), min(torch.get_num_threads(), rows))
+    shares = [slice(part[0], part[-1] + 1) for part in parts]
+    arrays = (logits, recipes, uniforms, tokens, figures, counted)
+    list(_pool(torch.get_num_threads()).map(lambda share: _draw(*(array[share] for array in arrays)), shares))
     if np.any(tokens < 0):
         raise ValueError("the logits hold NaN, +inf or a row of -inf alone; check the model that gave them.")
     return Drawn(tokens, figures[:, 0], figures[:, 1], figures[:, 2], counted)
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _draw(logits, recipes, uniforms, tokens, figures, counted):  # pragma: no cover (compiled)
-    for row in prange(len(logits)):
+    for row in range(len(logits)):
         T, kind, value = recipes[row, 0], int(recipes[row, 1]), recipes[row, 2]  # noqa: N806
         scaled, weight = np.empty(logits.shape[1]), np.empty(logits.shape[1])
         valid, base, mass, cross, least = _weigh(logits[row], T, scaled, weight)

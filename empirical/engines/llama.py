@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
 
 from empirical.engines.linear import packed
+from empirical.precision import plain_float32
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class LlamaDecoder:
         shape = (len(self.layers), 2, slots, self.kv_heads, length, self.width)
         self.cache = torch.zeros(shape, dtype=dtype, device=self.device)
 
+    @plain_float32()
     def read(self, prompt: list[int]) -> Prefix:
         """Read a prompt once."""
         states = self.embedding[torch.tensor(prompt, device=self.device)].to(self.dtype)
@@ -77,6 +79,7 @@ class LlamaDecoder:
         """Move a text of `length` tokens to another slot."""
         self.cache[:, :, target, :, :length] = self.cache[:, :, source, :, :length]
 
+    @plain_float32()
     def step(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Feed slot i its next token, tokens[i], at positions[i]; return the states [n, hidden] of slots 0 to n - 1."""
         rows = torch.arange(len(tokens), device=self.device)

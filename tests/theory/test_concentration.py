@@ -57,6 +57,10 @@ def test_rates_are_the_legendre_transform(seed: int, share: float) -> None:
 
 def test_ends_of_the_range() -> None:
     law = of_law(np.log([0.7, 0.3]))
+    assert law.critical_alpha == -math.inf
+    # At the very end all strings must be of the rarest, or of the commonest, sort.
+    assert float(upper_rate(law, law.most - law.entropy)) == pytest.approx(-math.log(0.3), abs=1e-9)
+    assert float(lower_rate(law, law.entropy - law.least)) == pytest.approx(-math.log(0.7), abs=1e-9)
     beyond = float(law.most - law.entropy) * (1 + 1e-9)
     assert upper_rate(law, beyond) == math.inf
     assert float(upper_rate(law, beyond * (1 - 1e-6))) == pytest.approx(-math.log(0.3), abs=1e-4)
@@ -90,6 +94,32 @@ def test_the_law_of_an_automaton(seed: int) -> None:
     for rate in (upper_rate, lower_rate):
         np.testing.assert_allclose(rate(law, epsilon), epsilon**2 / (2 * law.varentropy), rtol=0.25)
         assert np.all(rate(law, 2 * epsilon) > rate(law, epsilon))
+
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_the_bound_adds_both_tails_and_stops_at_one(size: int) -> None:
+    law = of_law(np.log([0.6, 0.3, 0.1]))
+    epsilon = np.array([0.01, 0.2, 0.5])
+    both = np.exp(-size * upper_rate(law, epsilon)) + np.exp(-size * lower_rate(law, epsilon))
+    assert both[0] > 1
+    np.testing.assert_allclose(chernoff_bound(law, size, epsilon), np.minimum(both, 1), rtol=1e-14)
+
+
+def test_laws_of_a_batch_do_not_mix() -> None:
+    log_p = log_dirichlet(4, np.random.default_rng(1), batch=(2, 3))
+    many, many_automata = of_law(log_p), random_automaton(2, 1, np.random.default_rng(2), 0.2, batch=(2, 3))
+    for i in np.ndindex(2, 3):
+        alone, share = of_law(log_p[i]), np.array([0.3, 0.6])
+        for field in ("entropy", "varentropy", "least", "most", "critical_alpha"):
+            assert getattr(many, field)[i] == pytest.approx(float(getattr(alone, field)), rel=1e-13)
+        for rate in (upper_rate, lower_rate):
+            found = rate(of_law(log_p[i][None]), 0.1 * share)
+            np.testing.assert_allclose(found, [float(rate(alone, 0.1 * one)) for one in share], rtol=1e-9, atol=1e-12)
+            assert rate(many, 0.1)[i] == pytest.approx(float(rate(alone, 0.1)), rel=1e-9, abs=1e-12)
+        one = automata.Automaton(many_automata.log_arcs[i], many_automata.log_stop[i])
+        for field in ("entropy", "varentropy", "least", "most", "critical_alpha"):
+            found = getattr(of_automaton(many_automata), field)[i]
+            assert found == pytest.approx(float(getattr(of_automaton(one), field)), rel=1e-9)
 
 
 def test_figures_of_our_audit() -> None:

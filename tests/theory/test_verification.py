@@ -1,5 +1,6 @@
 """Many claims in processes of their own give the entries of one process."""
 
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
@@ -22,3 +23,33 @@ def test_the_entries_are_those_of_one_process(monkeypatch, processors):
 def test_few_claims_start_no_process(monkeypatch):
     monkeypatch.setattr(verification, "ProcessPoolExecutor", None)
     assert [entry.id for entry in verify_all([REGISTRY[id] for id in CHEAP[:-1]])] == CHEAP[:-1]
+
+
+def test_the_claims_of_a_module_travel_by_name():
+    claim = REGISTRY["cd.eq2"]
+    (found,) = verification._verify_module(claim.evidence.__module__, ["cd.eq2"], 3)
+    assert replace(found, seconds=0) == replace(verify(claim, seed=3), seconds=0)
+
+
+@pytest.mark.parametrize(("count", "processors", "starts"), [(7, 2, 0), (8, 2, 1), (8, 1, 0), (8, None, 0), (8, 4, 1)])
+def test_processes_start_only_where_they_pay(monkeypatch, count, processors, starts):
+    started = []
+
+    class Inline:
+        def __enter__(self):
+            started.append(self)
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def submit(self, run, *arguments):
+            done = Future()
+            done.set_result(run(*arguments))
+            return done
+
+    monkeypatch.setattr(verification, "ProcessPoolExecutor", Inline)
+    monkeypatch.setattr(verification.os, "cpu_count", lambda: processors)
+    found = {entry.id: replace(entry, seconds=0) for entry in verify_all([REGISTRY[id] for id in CHEAP[:count]])}
+    assert found == {id: replace(verify(REGISTRY[id], seed=0), seconds=0) for id in CHEAP[:count]}
+    assert len(started) == starts

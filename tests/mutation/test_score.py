@@ -1,0 +1,165 @@
+"""The score script on reports written by hand: an empty, garbled or unexplained one is a failure; no mutant is run."""
+
+import json
+
+import pytest
+
+from tests.mutation import score
+from tests.mutation.mutants import Outcome, changed, parse
+from tests.mutation.score import main, passed, read_triage, row, update, verdict
+
+REPORT = """\
+    theory.arrays.x_validated__mutmut_1: killed
+    theory.arrays.x_validated__mutmut_2: survived
+    theory.language_models.xǁTreeǁ__post_init____mutmut_3: timeout
+    theory.arrays.x_never__mutmut_1: no tests
+"""
+DIFFERENCE = """\
+--- theory/arrays.py
++++ theory/arrays.py
+@@ -1,3 +1,3 @@
+ def f(x):
+-    return x + 1
++    return x - 1
+"""
+TRIAGE = """
+[[everywhere]]
+was = 'float("inf")'
+now = 'float("INF")'
+reason = "equivalent"
+
+[[survivor]]
+module = "arrays"
+was = "a < b"
+now = "a <= b"
+reason = "tolerance only"
+"""
+NOTHING = read_triage("")
+
+
+def outcome(module="arrays", mutants=10, **survivors):
+    return Outcome(module, mutants, survivors)
+
+
+def test_a_report_gives_every_verdict():
+    assert list(parse(REPORT).values()) == ["killed", "survived", "timeout", "no tests"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "",
+        "\n",
+        "Traceback (most recent call last):",
+        REPORT + "    theory.arrays.x_validated__mutmut_4: not checked\n",
+        REPORT + "    theory.arrays.x_validated__mutmut_4: check was interrupted by user\n",
+        REPORT + "    theory.arrays.x_validated__mutmut_4: suspicious\n",
+        REPORT + "    theory.arrays.x_validated__mutmut_4:\n",
+        REPORT + "    theory.arrays.x_validated__mutmut_1: survived\n",
+        REPORT.replace(": ", " = "),
+    ],
+)
+def test_an_empty_garbled_or_unfinished_report_is_refused(report):
+    with pytest.raises(ValueError, match=r"^mutmut's report"):
+        parse(report)
+
+
+def test_a_difference_is_one_change():
+    assert changed(DIFFERENCE) == ("return x + 1", "return x - 1")
+    for nothing in ("", "--- a\n+++ b\n"):
+        with pytest.raises(ValueError, match=r"^no change"):
+            changed(nothing)
+
+
+def test_a_survivor_needs_its_own_reason_or_one_that_holds_everywhere():
+    triage = read_triage(TRIAGE)
+    found = {
+        "triaged": ("a < b", "a <= b"),
+        "other line": ("a < c", "a <= c"),
+        "fragment": ('if x == float("inf") or y == float("inf"):', 'if x == float("inf") or y == float("INF"):'),
+        "fragment and more": ('x == float("inf")', 'x != float("INF")'),
+    }
+    assert triage.unexplained(outcome(**found)) == ["other line", "fragment and more"]
+    assert triage.unexplained(outcome("other", **found)) == ["triaged", "other line", "fragment and more"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TRIAGE + TRIAGE,
+        TRIAGE.replace('"tolerance only"', '" "'),
+        TRIAGE.replace('reason = "equivalent"', ""),
+        TRIAGE.replace('was = "a < b"', ""),
+        TRIAGE.replace('"a <= b"', '"a < b"'),
+        TRIAGE.replace("[[survivor]]", "[[survivors]]"),
+        "[[survivor",
+    ],
+)
+def test_a_triage_with_gaps_is_refused(text):
+    with pytest.raises(ValueError):  # noqa: PT011 (some are TOML's own)
+        read_triage(text)
+
+
+def test_the_verdict_sums_over_modules():
+    total = verdict([outcome(a=("x", "y")), outcome("other", 30)], NOTHING)
+    assert total == {"mutants": 40, "killed": 39, "score": 0.975, "unexplained": 1}
+    with pytest.raises(ValueError, match="no mutant"):
+        verdict([], NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("share", "unexplained", "expected"), [(0.9, 0, True), (0.8999, 0, False), (1.0, 1, False), (0.5, 3, False)]
+)
+def test_it_passes_only_with_a_high_score_and_every_reason(share, unexplained, expected):
+    assert passed({"score": share, "unexplained": unexplained}) is expected
+
+
+def test_rows_of_modules_measured_again_replace_the_old(tmp_path):
+    path = tmp_path / "scores.csv"
+    update(path, [row(outcome("b", a=("x", "y")), NOTHING), row(outcome("c"), NOTHING)])
+    update(path, [row(outcome("a", 3), NOTHING), row(outcome("b", 4), NOTHING)])
+    assert path.read_text().splitlines() == [
+        "module,mutants,killed,score,triaged",
+        "a,3,3,1.000,0",
+        "b,4,4,1.000,0",
+        "c,10,10,1.000,0",
+    ]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    (tmp_path / "survivors.toml").write_text(TRIAGE)
+    monkeypatch.setattr(score, "HERE", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("survivors", "code"),
+    [
+        ({}, 0),
+        ({"x": ("a < b", "a <= b")}, 0),
+        ({"x": ("a", "b")}, 1),
+        ({"x": ("a < b", "a <= b"), "y": ("c", "d")}, 1),
+    ],
+)
+def test_the_script_ends_with_its_verdict(home, monkeypatch, capsys, survivors, code):
+    monkeypatch.setattr(score, "measure", lambda module, *_: outcome(module, **survivors))
+    assert main(["--modules", "arrays"]) == code
+    *_, last = capsys.readouterr().out.splitlines()
+    assert json.loads(last)["killed"] == 10 - len(survivors)
+    assert (home / "scores.csv").read_text().splitlines()[1].startswith(f"arrays,10,{10 - len(survivors)}")
+
+
+@pytest.mark.parametrize("report", ["", "    what is this: killed"])
+def test_the_script_fails_without_a_report(home, monkeypatch, capsys, report):
+    monkeypatch.setattr(score, "measure", lambda module, *_: outcome(module, len(parse(report))))
+    assert main(["--modules", "arrays"]) == 1
+    assert "no score: mutmut's report" in capsys.readouterr().err
+    assert not (home / "scores.csv").exists()
+
+
+def test_every_triaged_survivor_has_a_module_and_a_line_that_exist():
+    triage = read_triage((score.HERE / "survivors.toml").read_text(encoding="utf-8"))
+    for module, (was, _) in triage.reasons:
+        source = " ".join((score.ROOT / f"theory/{module}.py").read_text(encoding="utf-8").split())
+        assert " ".join(was.split()) in source, (module, was)
