@@ -1,4 +1,4 @@
-"""Qualitative findings and the rules that decide them, written before the experiments ran.
+"""Qualitative findings and the rules that decide them, written before the experiments were first run whole.
 
 "Better": at equal KL nowhere below; "on par": everywhere within five per cent; "clearly": by five per cent or more.
 Helpfulness is what the judge sees, the true pairs; the length and the summaries are their own rewards.

@@ -322,3 +322,22 @@ def test_all_of_the_mass_keeps_every_token_that_has_any(rule):
     log_p = np.log([0.5, 0.5, 1e-17, 1e-300])
     np.testing.assert_array_equal(rule(1.0)(log_p), log_p)
     assert np.isneginf(rule(0.9)(log_p)[2:]).all()
+
+
+def test_parts_say_what_an_adaptor_does():
+    rules = [temperature(0.5), top_k(3), nucleus(0.9), locally_typical(0.8), eta(0.01), min_p(0.1), ancestral()]
+    assert [rule.parts for rule in rules] == [
+        (("temperature", 0.5),),
+        (("top_k", 3),),
+        (("nucleus", 0.9),),
+        (("locally_typical", 0.8),),
+        (("eta", 0.01),),
+        (("min_p", 0.1),),
+        (("ancestral", 0.0),),
+    ]
+    assert compose(rules[0], compose(rules[1], rules[2])).parts == (*rules[0].parts, *rules[1].parts, *rules[2].parts)
+
+
+def test_parts_of_an_unknown_rule_are_empty():
+    mine = Adaptor("mine", lambda log_w: log_w)
+    assert mine.parts == compose(mine, top_k(3)).parts == compose(top_k(3), mine).parts == ()

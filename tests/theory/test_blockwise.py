@@ -123,11 +123,6 @@ def test_the_later_versions_bound_holds(world, K, M):  # noqa: N803
     assert found.kl <= (np.log(K) - (K - 1) / K) * blocks + 1e-11
 
 
-def test_the_gain_of_a_reward():
-    reward = Reward(np.array([[[1, 2]], [[0, 3]]]), 0.5, np.array([10.0, 20.0]))
-    assert reward.gain.tolist() == [[[10.5, 1.0]], [[20.0, 1.5]]]
-
-
 def test_bad_input_is_named():
     rng = np.random.default_rng(0)
     shape = (3, 2, 3)
@@ -135,17 +130,10 @@ def test_bad_input_is_named():
     layers = Layers(steps(shape, rng), np.zeros(shape[1:], dtype=int), reward.gain)
     laws = block_laws(layers, layers.log_p, reward, 2)
     for bad in (0, -1, 1.5):
-        with pytest.raises(ValueError, match="block size M must be an integer >= 1"):
-            block_laws(layers, layers.log_p, reward, bad)
         with pytest.raises(ValueError, match="best-of-K's K must be an integer >= 1"):
             blockwise(laws, reward, np.zeros((4, 2)), bad)
-    with pytest.raises(ValueError, match="values contains NaN"):
+    with pytest.raises(ValueError, match=r"^values contains NaN; check the scorer that produced it\.$"):
         blockwise(laws, reward, np.full((4, 2), np.nan), 2)
-    with pytest.raises(ValueError, match="values must have the shape"):
-        blockwise(laws, reward, np.zeros((3, 2)), 2)
-    with pytest.raises(ValueError, match="units must be integers"):
-        Reward(np.zeros(shape), 1.0, np.zeros(3))
-    with pytest.raises(ValueError, match="unit and terminal must be finite"):
-        Reward(np.zeros(shape, dtype=int), np.nan, np.zeros(3))
-    with pytest.raises(ValueError, match="the reward's units must have the shape"):
-        block_laws(layers, layers.log_p, Reward(np.zeros((3, 1, 3), dtype=int), 1.0, np.zeros(3)), 2)
+    for shape in ((3, 2), (5, 2), (4, 3)):
+        with pytest.raises(ValueError, match=r"^values must have the shape \(4, 2\), not "):
+            blockwise(laws, reward, np.zeros(shape), 2)

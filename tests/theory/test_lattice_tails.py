@@ -186,10 +186,13 @@ def test_bahadur_and_rao_for_both_tails() -> None:
 
 def test_bad_input_is_named() -> None:
     for size, epsilon in ((0, 1.0), (5, 0.0), (5, np.nan)):
-        with pytest.raises(ValueError, match="epsilon > 0"):
+        with pytest.raises(ValueError, match=r"^a tail needs a corpus size >= 1 and epsilon > 0\.$"):
             totals(BIGRAM, size, epsilon)
     with pytest.raises(ValueError, match="at least one string"):
         log_tail(BIGRAM, 0, 5)
     for tilt, upper in ((-0.1, True), (0.1, False), (BIGRAM.end, True)):
-        with pytest.raises(ValueError, match="tilt"):
+        with pytest.raises(
+            ValueError,
+            match=r"^the tilt of an upper tail lies in \[0, end of the range\), that of a lower one is at most 0\.$",
+        ):
             log_tail(BIGRAM, 5, 5, upper, tilt)

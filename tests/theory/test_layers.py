@@ -172,23 +172,56 @@ def test_a_policy_that_leaves_the_base_where_it_never_goes_costs_nothing():
     assert sequence_kl(layers, outside) == np.inf
 
 
+def test_states_after_the_end_are_those_at_the_end():
+    layers = random_layers(7, 5, 4, 2, forbid=0.0)
+    tokens, states, lengths = sample(layers, layers.log_p, 200, np.random.default_rng(1))
+    assert {array.dtype for array in (tokens, states, lengths)} == {np.dtype(np.int64)}
+    assert set(lengths.tolist()) == {1, 2, 3, 4, 5}
+    for row, n in zip(states, lengths, strict=True):
+        assert set(row[n - 1 :].tolist()) == {row[n - 1]}
+
+
+def test_the_successor_of_the_end_is_not_used():
+    good = random_layers(0, 3, 2, 2)
+    successor = good.successor.copy()
+    successor[:, EOS] = 99
+    other = Layers(good.log_p, successor, good.gain)
+    np.testing.assert_array_equal(occupancy(other, good.log_p), occupancy(good, good.log_p))
+
+
 def test_bad_input_is_named():
     good = random_layers(0, 3, 2, 2)
-    cases = {
-        "T, S, V": (good.log_p[0], good.successor, good.gain),
-        "do not fit": (good.log_p, good.successor[:1], good.gain),
-        "NaN": (np.full_like(good.log_p, np.nan), good.successor, good.gain),
-        "sum to 1": (good.log_p - 0.1, good.successor, good.gain),
-        "gain must be finite": (good.log_p, good.successor, good.gain + np.inf),
-        "integers in 0..1": (good.log_p, good.successor + 5, good.gain),
-        "last step": (np.repeat(good.log_p[:1], 3, axis=0), good.successor, good.gain),
-    }
-    for words, arguments in cases.items():
+    cases = [
+        (r"^log_p must be \[T, S, V\] with T, S, V >= 1, not \(2, 3\)", (good.log_p[0], good.successor, good.gain)),
+        (r"^log_p must be \[T, S, V\]", (good.log_p[:0], good.successor, good.gain[:0])),
+        (r"^gain .* and successor .* do not fit log_p", (good.log_p, good.successor[:1], good.gain)),
+        (r"^gain .* and successor .* do not fit log_p", (good.log_p, good.successor, good.gain[:1])),
+        (r"^log_p contains NaN", (np.full_like(good.log_p, np.nan), good.successor, good.gain)),
+        (r"^log_p has a row whose .* sum to 1", (good.log_p - 0.1, good.successor, good.gain)),
+        (r"^log_p has a row whose .* sum to 1", (good.log_p + 0.1, good.successor, good.gain)),
+        (r"^gain must be finite", (good.log_p, good.successor, good.gain + np.inf)),
+        (r"^log_p allows a symbol at the last step", (np.repeat(good.log_p[:1], 3, 0), good.successor, good.gain)),
+        (r"^successor must hold integers in 0\.\.1", (good.log_p, good.successor.astype(float), good.gain)),
+    ]
+    for symbol in (1, 2):
+        for wrong in (-1, 2):
+            successor = good.successor.copy()
+            successor[1, symbol] = wrong
+            cases.append((r"^successor must hold integers in 0\.\.1", (good.log_p, successor, good.gain)))
+        late = good.log_p.copy()
+        late[-1, 1, [EOS, symbol]] = np.log(0.5)
+        cases.append((r"^log_p allows a symbol at the last step", (late, good.successor, good.gain)))
+    for words, arguments in cases:
         with pytest.raises(ValueError, match=words):
             Layers(*arguments)
-    with pytest.raises(ValueError, match="log_policy must have the shape"):
-        expected_gain(good, good.log_p[:-1])
-    with pytest.raises(ValueError, match="log_base contains NaN"):
+    for rule in (occupancy, expected_gain, sequence_kl, length_law):
+        with pytest.raises(ValueError, match=r"^log_policy must have the shape"):
+            rule(good, good.log_p[:-1])
+    with pytest.raises(ValueError, match=r"^log_policy contains NaN"):
+        action_values(good, expectation, np.full_like(good.log_p, np.nan))
+    with pytest.raises(ValueError, match=r"^log_policy contains NaN"):
+        sample(good, np.full_like(good.log_p, np.nan), 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"^log_base contains NaN"):
         sequence_kl(good, good.log_p, np.full_like(good.log_p, np.nan))
     with pytest.raises(ValueError, match="lambda must be a positive number"):
         sequence_optimum(good, np.nan)

@@ -108,6 +108,27 @@ def test_below_the_threshold_there_is_one_maximum(world):
     assert np.all(objective(middle, log_p, log_q, lam) >= chord - 1e-12 * scale)
 
 
+@FEW
+@given(st.lists(st.tuples(st.floats(0.05, 0.45), st.floats(0.5, 1)), min_size=1, max_size=4))
+def test_the_threshold_is_where_a_mix_of_the_extremes_stops_being_concave(ends):
+    """Between the extremes m, M the objective bends by lambda (M - m)^2 / v^2 - 1 / (w (1 - w)) at weight w of M."""
+    low, high = np.array(ends).T[..., None]
+    w = np.linspace(0, 1, 20_001)[1:-1]
+    bends = ((1 - w) * low + w * high) ** 2 / (w * (1 - w) * (high - low) ** 2)
+    found = concavity_threshold(np.log(np.concatenate([low, (low + high) / 2, high], axis=-1)))
+    # The least lies at a weight above 1/21, spaced by 5e-5: a quadratic misses some (5e-5 * 21 / 2)^2 at most.
+    np.testing.assert_allclose(found, bends.min(axis=-1), rtol=1e-5)
+
+
+def test_batches_agree_with_their_rows():
+    rng = np.random.default_rng(1)
+    log_p, log_q = np.log(rng.dirichlet(np.ones(3), size=(2, 4))), np.log(rng.uniform(0.05, 1, (2, 4, 3)))
+    log_q[0, 1] = -1.0  # nothing to choose from
+    found = literal_guidance(log_p, log_q, 3.0)
+    for place in np.ndindex(2, 4):
+        np.testing.assert_allclose(found[place], literal_guidance(log_p[place], log_q[place], 3.0), atol=1e-12)
+
+
 def test_threshold_of_equal_successes_is_infinite():
     assert concavity_threshold(np.log([0.3, 0.3])) == INF
     assert concavity_threshold(np.log([[0.1, 0.9], [0.5, 0.9]])).shape == (2,)

@@ -60,20 +60,6 @@ def minimised(loss, pairs, preference, strength):
     return found - np.array([found[labels == label].mean() for label in labels])
 
 
-@given(worlds())
-def test_components_are_those_of_the_graph(world):
-    _, _, pairs, _ = world
-    _, labels = connected_components(pairs > 0, directed=False)
-    np.testing.assert_array_equal(components(pairs), labels[:, None] == labels[None, :])
-
-
-def test_a_long_chain_is_one_component():
-    for size in (1, 2, 3, 9, 33):
-        chain = np.eye(size, k=1) + np.eye(size, k=-1)
-        assert components(chain).all()
-        assert components(np.zeros((size, size))).sum() == size
-
-
 @given(worlds(), STRENGTHS)
 @settings(max_examples=30)
 def test_dpo_minimises_its_loss(world, beta):
@@ -162,7 +148,7 @@ def test_impossible_answers_stay_impossible():
 
 def test_certain_labels_have_no_minimiser():
     pairs = np.full((3, 3), 1 / 9)
-    with pytest.raises(ValueError, match="never lose"):
+    with pytest.raises(ValueError, match=r"^some answers never lose to the others .* DPO has no minimiser\.$"):
         dpo_log_ratio(pairs, by_reward(np.array([0.0, 1.0, 1.0])), 1.0)
 
 
@@ -174,9 +160,13 @@ def test_a_cycle_of_certain_wins_has_one():
 def test_newton_gives_up_in_words(monkeypatch):
     monkeypatch.setattr("theory.preference_optima._ROUNDS", 1)
     log_p = np.log([0.3, 0.7])
-    with pytest.raises(RuntimeError, match="did not settle"):
+    with pytest.raises(
+        RuntimeError, match=r"^Newton's method did not settle; some preference may be too close to 0 or 1\.$"
+    ):
         dpo_log_ratio(np.full((2, 2), 0.25), bradley_terry(np.array([0.0, 3.0])), 0.1)
-    with pytest.raises(RuntimeError, match="not reached"):
+    with pytest.raises(
+        RuntimeError, match=r"^the equilibrium was not reached; tau may be too small for double precision\.$"
+    ):
         self_play_optimum(log_p, by_reward(np.array([0.0, 3.0])), 0.1)
 
 
@@ -188,7 +178,9 @@ def test_halving_alone_keeps_newton_on_course(monkeypatch):
     found = self_play_optimum(log_p, beats, 0.01)
     assert kl(found, psi_optimum(log_p, beats, found, 0.01)).max() < 1e-9
     monkeypatch.setattr("theory.preference_optima._HALVINGS", 0)
-    with pytest.raises(RuntimeError, match="not reached"):
+    with pytest.raises(
+        RuntimeError, match=r"^the equilibrium was not reached; tau may be too small for double precision\.$"
+    ):
         self_play_optimum(log_p, beats, 0.01)
 
 
@@ -206,19 +198,57 @@ def test_a_great_loss_forces_nothing():
     assert winner_at_least(log_p, np.array(1e6), np.full((2, 2), 0.25), 0, 1.0) == 0.0
 
 
+@given(worlds(), st.integers(0, 2**32 - 1), st.floats(-3, 8), STRENGTHS)
+def test_the_bound_holds_for_any_policy(world, seed, height, beta):
+    log_p, _, pairs, preference = world
+    rng, size = np.random.default_rng(seed), len(log_p)
+    pairs = (pairs + 0.1) / (pairs + 0.1).sum()
+    winner = int(rng.integers(size))
+    preference = preference.copy()
+    preference[winner], preference[:, winner] = 1.0, 0.0
+    preference[winner, winner] = 0.5
+    others = np.arange(size) != winner
+    h = np.where(others, rng.normal(size=size), height) / beta
+    # The winner's own pairs cost nothing in the limit; each other costs no less than the entropy of its label.
+    label = preference[others][:, others]
+    least = -(label * np.log(label) + (1 - label) * np.log(1 - label))
+    entropies = np.sum(pairs[others][:, others] * least) + pairs[winner, winner] * np.log(2)
+    excess = np.sum(pairs * dpo_loss(margins(h), preference, beta)) - entropies
+    found = np.exp(normalised(log_p + h))[winner]
+    bound = winner_at_least(np.stack([log_p, log_p]), np.array([excess, 2 * excess]), pairs, winner, beta)
+    assert bound.shape == (2,)
+    assert bound[1] <= bound[0] <= found + 1e-12  # rounding
+    forced = np.log(np.expm1(excess / (2 * pairs[winner, others]))) / beta
+    log_total = np.logaddexp.reduce([log_p[winner], *(log_p[others] + forced)])
+    assert bound[0] == pytest.approx(np.exp(log_p[winner] - log_total), rel=1e-9)
+
+
+@given(worlds(), STRENGTHS)
+def test_psi_and_rl_by_their_formulas(world, strength):
+    log_p, reward, _, preference = world
+    log_mu = log_p[::-1]
+    wins = [sum(preference[y, z] * np.exp(log_mu[z]) for z in range(len(log_p))) for y in range(len(log_p))]
+    for found, gain in (
+        (psi_optimum(log_p, preference, log_mu, strength), np.array(wins)),
+        (rl_optimum(log_p, reward, strength), reward),
+    ):
+        weights = np.exp(log_p + gain / strength)
+        np.testing.assert_allclose(np.exp(found), weights / weights.sum(), atol=1e-13)
+
+
 @pytest.mark.parametrize("wrong", [0.0, -1.0, np.inf, np.nan])
 def test_bad_strengths_are_refused(wrong):
     log_p, pairs = np.log([0.5, 0.5]), np.full((2, 2), 0.25)
     beats = bradley_terry(np.array([0.0, 1.0]))
-    for call in (
-        lambda: rl_optimum(log_p, np.zeros(2), wrong),
-        lambda: psi_optimum(log_p, beats, log_p, wrong),
-        lambda: self_play_optimum(log_p, beats, wrong),
-        lambda: dpo_log_ratio(pairs, beats, wrong),
-        lambda: ipo_log_ratio(pairs, beats, wrong),
-        lambda: winner_at_least(log_p, np.array(0.1), pairs, 0, wrong),
+    for name, call in (
+        ("beta", lambda: rl_optimum(log_p, np.zeros(2), wrong)),
+        ("tau", lambda: psi_optimum(log_p, beats, log_p, wrong)),
+        ("tau", lambda: self_play_optimum(log_p, beats, wrong)),
+        ("beta", lambda: dpo_log_ratio(pairs, beats, wrong)),
+        ("tau", lambda: ipo_log_ratio(pairs, beats, wrong)),
+        ("beta", lambda: winner_at_least(log_p, np.array(0.1), pairs, 0, wrong)),
     ):
-        with pytest.raises(ValueError, match="must be a positive number"):
+        with pytest.raises(ValueError, match=f"^{name} must be a positive number"):
             call()
 
 

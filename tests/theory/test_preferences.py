@@ -1,4 +1,4 @@
-"""Preferences and the losses of one pair, against plain formulas and central differences."""
+"""Preferences and the losses of one pair, against plain formulas, central differences and SciPy's graphs."""
 
 import math
 
@@ -6,20 +6,34 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components, shortest_path
 
 from theory.preferences import (
     bradley_terry,
     by_reward,
+    complementary,
+    components,
     dpo_loss,
     dpo_slope,
     independent,
     ipo_loss,
     ipo_slope,
+    margins,
     positive,
+    reachable,
+    symmetric,
 )
 
 REWARDS = st.lists(st.sampled_from([-1.0, 0.0, 2.0]) | st.floats(-3, 3), min_size=1, max_size=5).map(np.array)
 MARGINS, CHANCES, STRENGTHS = st.floats(-5, 5), st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 1), st.floats(0.1, 3)
+
+
+@st.composite
+def graphs(draw):
+    """Batches [2, M, M] of arcs, from none to all."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    size = draw(st.integers(1, 7))
+    return rng.random((2, size, size)) < draw(st.sampled_from([0.0, 0.15, 0.3, 1.0]))
 
 
 @given(REWARDS)
@@ -86,3 +100,81 @@ def test_rewards_must_be_finite(make, wrong):
 def test_the_comparison_law_must_be_a_law():
     with pytest.raises(ValueError, match="log_mu contains NaN"):
         independent(np.array([0.0, np.nan]))
+
+
+def test_margins_are_differences_of_row_and_column():
+    h = np.array([[0.0, 3.0], [5.0, 1.0]])
+    assert margins(h).tolist() == [[[0.0, -3.0], [3.0, 0.0]], [[0.0, 4.0], [-4.0, 0.0]]]
+
+
+@given(graphs())
+def test_reachable_is_where_a_shortest_path_is_finite(arcs):
+    exact = [np.isfinite(shortest_path(one, unweighted=True)) for one in arcs.astype(float)]
+    np.testing.assert_array_equal(reachable(arcs), exact)
+
+
+@given(graphs())
+def test_components_are_those_of_the_graph(arcs):
+    pairs = (arcs | np.swapaxes(arcs, -1, -2)) * 1e-3  # however light a pair, it is compared
+    labels = np.array([connected_components(one, directed=False)[1] for one in pairs])
+    np.testing.assert_array_equal(components(pairs), labels[:, :, None] == labels[:, None, :])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 9, 10, 17, 18, 33])
+def test_a_long_chain_is_gone_through_in_its_direction(size):
+    chain = np.eye(size, k=1)
+    np.testing.assert_array_equal(reachable(chain > 0), np.triu(np.ones((size, size))) > 0)
+    assert components(chain + chain.T).all()
+    assert components(np.zeros((size, size))).sum() == size
+
+
+@given(graphs(), st.integers(0, 2**32 - 1))
+def test_what_is_complementary_or_symmetric_comes_back(arcs, seed):
+    smooth = np.random.default_rng(seed).random(arcs.shape)
+    for some in (arcs.astype(float), smooth):
+        above = np.triu(some, 1)
+        below = np.swapaxes(above, -1, -2)
+        pairs = above + below
+        assert symmetric(pairs) is pairs
+        preference = above + np.tril(1 - below, -1) + np.eye(arcs.shape[-1]) / 2
+        assert complementary(preference) is preference
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [[0.5, 0.7], [0.4, 0.5]],
+        [[0.5, 0.7], [0.3 + 1e-8, 0.5]],
+        [[0.4, 0.7], [0.3, 0.4]],
+        [[0.5, 1.2], [-0.2, 0.5]],
+        [[0.5, np.nan], [0.3, 0.5]],
+        [[1.5, 1.5], [1.5, 1.5]],
+    ],
+)
+def test_what_is_no_preference_is_named(wrong):
+    good = np.full((2, 2), 0.5)
+    for preference in (np.array(wrong), np.array([good, wrong])):
+        with pytest.raises(ValueError, match=r"^preference must hold P\(y, y'\) = 1 - P\(y', y\), both in \[0, 1\]\.$"):
+            complementary(preference)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [[0.5, 0.7], [0.3, 0.5]],
+        [[0.5, 0.3 + 1e-11], [0.3, 0.5]],
+        [[0.5, -0.1], [-0.1, 0.5]],
+        [[0.5, np.nan], [0.3, 0.5]],
+    ],
+)
+def test_what_is_no_comparison_law_is_named(wrong):
+    for pairs in (np.array(wrong), np.array([np.ones((2, 2)), wrong])):
+        with pytest.raises(ValueError, match=r"^pairs must hold weights w\(y, y'\) = w\(y', y\) >= 0\.$"):
+            symmetric(pairs)
+
+
+def test_rounding_is_forgiven():
+    preference = np.array([[0.5, 0.7 + 5e-10], [0.3, 0.5]])
+    assert complementary(preference) is preference
+    pairs = np.array([[0.5, 0.3 + 5e-13], [0.3, 0.5]])
+    assert symmetric(pairs) is pairs

@@ -1,7 +1,8 @@
 """The eight experiments of Mudgal et al. (later version) in an exact world: which of their findings hold there.
 
-Every rule was written before the run (`toy.findings`); its margin is >= 0 where the finding holds. Each row has a
-planted table on which the rule must come out the other way (`toy.outcomes`).
+Every rule was in code before the experiments were first run whole (`toy.findings`), though not before rows of the
+exact scorer had been seen; its margin is >= 0 where the finding holds. Each row has a planted table on which the rule
+must come out the other way (`toy.outcomes`).
 """
 
 from functools import cache

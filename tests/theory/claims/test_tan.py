@@ -33,7 +33,6 @@ TAN = [name for name in TAN if REGISTRY[name].evidence.__module__.startswith("th
 def test_claim_stands(name: str, seed: int) -> None:
     entry = verify(REGISTRY[name], seed)
     assert entry.faults() == []
-    assert entry.seconds < 10
 
 
 def test_the_required_claims_are_there() -> None:

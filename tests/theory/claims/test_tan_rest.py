@@ -49,7 +49,6 @@ def test_claim_stands(name: str, seed: int) -> None:
     assert entry.faults() == []
     assert entry.controls
     assert max(check.instances for check in entry.checks) >= 1000
-    assert entry.seconds < 15
 
 
 def test_the_rows_of_the_audit_are_there() -> None:
