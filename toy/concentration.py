@@ -120,5 +120,5 @@ def run(seed: int, small: bool = False) -> dict[str, pd.DataFrame]:
         "toy_concentration_sizes": by_size,
         "toy_concentration_epsilons": estimates(SIZE, bits / SIZE - entropy).reset_index(drop=True),
         "toy_concentration_exponents": exponents(by_size),
-        "toy_concentration_crossing": crossing(sizes[-3:] if small else sizes),
+        "toy_concentration_crossing": crossing([*sizes[-2:], SIZE] if small else sizes),
     }

@@ -22,8 +22,8 @@ VERDICTS = {
     "holds": "true as printed",
     "holds-with-assumption": "true once the stated assumptions are added",
     "erratum": "the printed form fails by a margin, the corrected form passes",
-    "reproduced": "the reported effect was found",
-    "not-reproduced": "the opposite of the reported effect was found",
+    "reproduced": "the reported effect was found, by a rule fixed before the run",
+    "not-reproduced": "a rule fixed before the run decides against the reported effect",
     "inconclusive": "the evidence does not decide, or contradicts the recorded verdict",
     "not-testable-here": "this preset or machine cannot test it",
 }

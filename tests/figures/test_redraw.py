@@ -1,0 +1,20 @@
+"""Every figure of an exact world draws from its tables, whole or at the size of a test."""
+
+from figures import FIGURES, redraw
+from toy.experiments import EXPERIMENTS
+
+REAL = {"tan_fig2"}  # drawn from a study's tables; see tests/test_paper_repro.py
+
+
+def test_figures_draw_from_small_tables(tmp_path):
+    (tmp_path / "tables").mkdir()
+    for run in EXPERIMENTS.values():
+        for name, table in run(0, True).items():
+            table.to_csv(tmp_path / "tables" / f"{name}.csv", index=False)
+    assert set(redraw(tmp_path)) == set(FIGURES) - REAL
+    assert all((tmp_path / "figures" / f"{name}.pdf").is_file() for name in set(FIGURES) - REAL)
+
+
+def test_no_table_no_figure(tmp_path):
+    (tmp_path / "tables").mkdir()
+    assert redraw(tmp_path) == []
