@@ -53,8 +53,8 @@ def divergence_of_coins(a: Floats, logit: Floats) -> Floats:
 
 
 def climbed(log_p: Floats, pairs: Floats, preference: Floats, loss: partial[Floats]) -> Floats:
-    """The policy of least mean loss by BFGS on its logits, from p: [M] -> [M]."""
-    return np.asarray(maximise_logits(lambda pi: -float(average(pairs, loss(margins(pi - log_p), preference))), log_p))
+    """The policies of least mean loss by BFGS on their logits, from p: [..., M] -> [..., M]."""
+    return np.asarray(maximise_logits(lambda pi: -average(pairs, loss(margins(pi - log_p), preference)), log_p))
 
 
 @claim(
@@ -103,10 +103,9 @@ def same_optimum(rng: np.random.Generator) -> Evidence:
     yield at_least("though it is another policy (nats)", oracle="KL", margins=moved, tolerance=1e-6)
     gaps = average(pairs, dpo_loss(margins(shifted), preferred, beta) - dpo_loss(margins(best), preferred, beta))
     yield rejects("a shifted half where pairs connect", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
-    small = simplex(rng, 20, 4, FLOOR)
-    even, rewards = np.full((4, 4), 1 / 16), rng.uniform(-1, 1, size=(20, 4))
-    loss = partial(dpo_loss, beta=1.0)
-    found = np.array([climbed(p, even, bradley_terry(r), loss) for p, r in zip(small, rewards, strict=True)])
+    small = simplex(rng, WORLDS, 4, FLOOR)
+    even, rewards = np.full((4, 4), 1 / 16), rng.uniform(-1, 1, size=(WORLDS, 4))
+    found = climbed(small, even, bradley_terry(rewards), partial(dpo_loss, beta=1.0))
     gaps = np.abs(np.exp(found) - np.exp(rl_optimum(small, rewards, 1.0))).sum(axis=-1)
     yield at_most("argmin over policies (L1)", oracle="SciPy BFGS", residuals=gaps, tolerance=BFGS_L1)
 

@@ -80,12 +80,14 @@ def rates(rng: np.random.Generator) -> Evidence:
     ]
     # Independent worlds: means over a thousand of them are normal, and one of four beyond 4 deviations has P = 3e-4.
     off = _deviations(found - np.array(predicted))
-    yield at_most("4,000 runs: error after n answers (σ)", oracle="exact law", residuals=off, tolerance=4.0)
+    yield at_most("error after n answers (σ), all 4,000 runs", oracle="exact law", residuals=off, tolerance=4.0)
     off = _deviations(found - np.array(predicted) / 2)
     yield rejects("half the variance", at_most("", oracle="", residuals=off, tolerance=4.0))
     gap, scatter = _slope_gap(found, np.array(predicted), rng)
     # Bootstrap over worlds; 4 standard errors as above.
-    yield at_most("the slope of log error in log n (σ)", oracle="exact law", residuals=[gap / scatter], tolerance=4.0)
+    yield at_most(
+        "slope of log error in log n (σ), all 4,000 runs", oracle="exact law", residuals=[gap / scatter], tolerance=4.0
+    )
     gap, scatter = _slope_gap(found, np.array(predicted) * np.sqrt(COUNTS)[:, None], rng)
     yield rejects("a slope flatter by ½", at_most("", oracle="", residuals=[gap / scatter], tolerance=4.0))
     # 1/n <= 2/(n + 1), and E[1/(n + 1)] <= 1/((count + 1) reach).
