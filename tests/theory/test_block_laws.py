@@ -73,13 +73,13 @@ def test_the_law_of_every_block_is_that_of_its_tokens(world, M):  # noqa: N803
 
 
 def test_units_span_no_more_than_the_steps_can_bring():
-    units = np.array([[[1, -2]], [[3, 0]], [[2, 2]]])
-    log_p = np.log([[[0.5, 0.5]], [[0.5, 0.5]], [[1.0, 1.0]]])
-    log_p[-1, :, 1] = -np.inf
-    reward = Reward(units, 1.0, np.zeros(3))
+    units = np.array([[[1, -2]], [[3, 0]], [[2, 2]], [[-2, -1]]])
+    log_p = np.full((4, 1, 2), np.log(0.5))
+    log_p[-1, 0] = [0.0, -np.inf]
+    reward = Reward(units, 1.0, np.zeros(4))
     first, last = block_laws(Layers(log_p, np.zeros((1, 2), dtype=int), reward.gain), log_p, reward, 2)
     assert (first.lowest, first.mass.ended.shape, first.mass.open.shape) == (-2, (1, 2, 7), (1, 1, 7))  # -2..4
-    assert (last.lowest, last.mass.ended.shape, last.mass.open.shape) == (0, (1, 1, 3), (1, 1, 3))  # 0..2
+    assert (last.lowest, last.mass.ended.shape, last.mass.open.shape) == (-2, (1, 2, 5), (1, 1, 5))  # -2..2
     # EOS at once brings 1; a symbol brings -2, then EOS 3, or a symbol 0.
     assert first.mass.ended.round(12).tolist() == [[[0, 0, 0, 0.5, 0, 0, 0], [0, 0, 0, 0.25, 0, 0, 0]]]
     assert first.mass.open.round(12).tolist() == [[[0.25, 0, 0, 0, 0, 0, 0]]]

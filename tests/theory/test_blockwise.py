@@ -88,6 +88,9 @@ def test_the_law_of_the_answers_is_that_of_the_rule(world, K, M):  # noqa: N803
     n, units, sums, log_pi, log_base = strings_of(layers, log_policy, reward, values, K, M, further)
     np.testing.assert_allclose(found.kl, kl(log_pi, log_base), **EXACT)
     np.testing.assert_allclose(found.sums, [np.exp(log_pi) @ sums], **EXACT)
+    span = [(min(0, here.min()), max(0, here.max())) for here in reward.units]
+    lowest, highest = np.sum(span, axis=0)  # what the steps can bring, and no more
+    assert (found.lowest, found.log_law.shape) == (lowest, (layers.horizon, highest - lowest + 1))
     law = np.zeros(found.log_law.shape)
     np.add.at(law, (n - 1, units - found.lowest), np.exp(log_pi))
     np.testing.assert_allclose(np.exp(found.log_law), law, **EXACT)

@@ -1,7 +1,7 @@
 """The law of one string's surprisal, against brute force in rational numbers."""
 
 from fractions import Fraction
-from math import log
+from math import inf, log
 
 import numpy as np
 import pytest
@@ -67,7 +67,49 @@ def test_the_lattice_is_the_coarsest() -> None:
     sixteenths = of_law(np.log([0.5, *[1 / 16] * 8]))
     assert sixteenths.span == pytest.approx(3 * BIT)
     np.testing.assert_allclose(np.exp(sixteenths.log_mass), 0.5, rtol=1e-14)
-    assert of_law(np.log([0.25] * 4)).log_mass == pytest.approx([0.0], abs=1e-15)
+    single = of_law(np.log([0.25] * 4))
+    assert single.log_mass == pytest.approx([0.0], abs=1e-15)
+    assert (single.offset, single.span) == pytest.approx((2 * BIT, BIT))
+
+
+def halves(*bits: float) -> np.ndarray:
+    """log 2^-bits; inf bits for what never happens."""
+    return -BIT * np.array(bits)
+
+
+def test_the_lattice_starts_at_the_shortest_string() -> None:
+    """Strings of 5, 8, 11, ... bits, where the cheapest stop costs 3: two states, the second of which alone stops."""
+    arcs = np.stack(
+        [
+            np.stack([halves(*[inf] * 7), halves(*[2] * 4, *[inf] * 3)]),
+            np.stack([halves(*[inf] * 7), halves(*[3] * 7)]),
+        ]
+    )
+    lattice = of_automaton(Automaton(arcs, halves(inf, 3)))
+    assert (lattice.offset, lattice.span) == pytest.approx((5 * BIT, 3 * BIT))
+    np.testing.assert_allclose(np.exp(lattice.log_mass[:20]), 0.125 * 0.875 ** np.arange(20), rtol=1e-12)
+    assert lattice.rounding > 50 * np.finfo(float).eps  # a step stands for three, each a sum of ten products or more
+    assert lattice.whole is False
+
+
+def test_states_out_of_reach_change_nothing() -> None:
+    model = integer_bit_bigram()
+    size = len(model.log_stop)
+    arcs = np.full((size + 1, size + 1, model.log_arcs.shape[-1]), -np.inf)
+    arcs[:size, :size] = model.log_arcs
+    found, exact = of_automaton(Automaton(arcs, np.append(model.log_stop, 0.0)), length=50), of_automaton(model)
+    np.testing.assert_allclose(found.log_mass, exact.log_mass[:50], atol=1e-12)
+
+
+def test_probabilities_need_not_be_on_the_lattice_themselves() -> None:
+    thirds = of_law(np.log([1 / 3, 2 / 3]))
+    assert (thirds.offset, thirds.span) == pytest.approx((log(1.5), BIT))
+    np.testing.assert_allclose(np.exp(thirds.log_mass), [2 / 3, 1 / 3], rtol=1e-14)
+    assert float(thirds.law.entropy) == pytest.approx(log(3) - 2 / 3 * BIT, rel=1e-13)
+
+
+def test_the_least_length_is_enough() -> None:
+    assert of_automaton(integer_bit_bigram(), length=19).span == pytest.approx(BIT)
 
 
 @settings(max_examples=25)

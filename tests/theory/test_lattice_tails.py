@@ -15,7 +15,7 @@ from theory.claims.tan.rational_tails import log_rational_tails, string_counts
 from theory.concentration import chernoff_bound, normal_approximation
 from theory.families import geometric, integer_bit_bigram
 from theory.lattice import absolute_third, of_automaton, of_law
-from theory.lattice_tails import atypical, excess, lattice_bahadur_rao, log_tail, totals
+from theory.lattice_tails import _log_beyond, atypical, excess, lattice_bahadur_rao, log_tail, saddle, totals
 from theory.tail_estimates import berry_esseen
 from theory.typicality import atypical_probability, chebyshev_bound, corpus_types, counted
 
@@ -182,6 +182,82 @@ def test_bahadur_and_rao_for_both_tails() -> None:
     finite = of_law(np.log([0.5, 0.25, 0.25]))
     assert lattice_bahadur_rao(finite, 50, 0.6 * BIT) == 0  # beyond both ends of its range, 1 and 2 bits
     assert lattice_bahadur_rao(finite, 50, np.array([0.2, 0.6]) * BIT)[0] > 0
+
+
+def test_the_saddle_puts_the_mean_at_the_sum() -> None:
+    steps, width = np.arange(BIGRAM.log_mass.size), 40 * 2.0**-16  # what 16 halvings leave
+    for goals, upper in (
+        (np.array([[50, 60, 70], [80, 90, 100]]), True),
+        (np.array([5, 20]), False),
+        (np.array(9), False),
+    ):
+        tilt = saddle(BIGRAM, 10, goals, upper)
+        assert tilt.shape == goals.shape
+        for t, goal in zip(tilt.ravel(), goals.ravel(), strict=True):
+            means = []
+            for side in (t - width, t + width):
+                mass = np.exp(BIGRAM.log_mass + side * steps)
+                means.append(10 * (mass @ steps) / mass.sum())
+            assert means[0] <= goal <= means[1]
+
+
+def test_steep_tilts_of_a_long_law_neither_overflow_nor_hide_gentle_ones() -> None:
+    long = of_law(-BIT * np.array([*range(1, 31), 30.0]))
+    goals = np.array([10 * 29, 20, 11])  # the last possible sum, some way out, and near the mean
+    together = saddle(long, 10, goals, True)
+    np.testing.assert_array_equal(together, [saddle(long, 10, goal, True) for goal in goals])
+    assert together[0] > 30 > 1 > together[1] > together[2] > 0
+
+
+def test_chernoff_bounds_what_lies_beyond_and_is_not_far_off() -> None:
+    t, steps = np.array([0.0, 0.08]), np.arange(BIGRAM.log_mass.size)
+    mass = np.exp(BIGRAM.log_mass + t[:, None] * steps)
+    log_m = np.log(mass.sum(axis=-1))
+    for size in (1, 2, 3):
+        laws = []
+        for row in mass / mass.sum(axis=-1, keepdims=True):
+            law = np.ones(1)
+            for _ in range(size):
+                law = np.convolve(law, row)
+            laws.append(law)
+        for least in (60, 120):
+            exact = np.log([law[least:].sum() for law in laws])
+            bound = _log_beyond(BIGRAM, size, t, least, log_m)
+            assert np.all(exact <= bound)
+            # Chernoff's exponent is convex and 0 where nothing is tilted further: as each of the tilts tried is half
+            # the one before, one of them has half the best exponent or more.
+            further = t[:, None] + np.linspace(0, 0.9, 1000) * (BIGRAM.end - t)[:, None]
+            log_moment = np.array([[np.logaddexp.reduce(BIGRAM.log_mass + f * steps) for f in row] for row in further])
+            exponent = size * (log_moment - log_m[:, None]) - (further - t[:, None]) * least
+            assert np.all(bound <= exponent.min(axis=-1) / 2 + 1e-6)  # what lies beyond K is e^-19 of the sums
+
+
+def test_one_possible_sum() -> None:
+    single = of_law(np.log([0.25] * 4))
+    for upper in (True, False):
+        tail = log_tail(single, 3, 0, upper)
+        assert float(tail.log_prob) == pytest.approx(0.0, abs=1e-13)
+        assert tail.error < 1e-12
+    assert log_tail(single, 3, 1).log_prob == -inf
+
+
+def test_tails_have_the_shape_of_their_sums() -> None:
+    totals_ = np.array([[50, 60, 70], [80, 90, 400]])
+    tail = log_tail(BIGRAM, 10, totals_)
+    assert tail.log_prob.shape == tail.error.shape == (2, 3)
+    for place in np.ndindex(2, 3):
+        alone = log_tail(BIGRAM, 10, totals_[place])
+        assert alone.log_prob.shape == alone.error.shape == ()
+        assert abs(alone.log_prob - tail.log_prob[place]) <= alone.error + tail.error[place]
+    flat, best = log_tail(BIGRAM, 10, 20, upper=False, tilt=0.0), log_tail(BIGRAM, 10, 20, upper=False)
+    assert abs(flat.log_prob - best.log_prob) <= flat.error + best.error
+    assert all(total.dtype == np.int64 for total in totals(BIGRAM, 10, np.array([0.5, 1.0])))
+
+
+def test_bahadur_and_rao_near_the_ends_of_a_range() -> None:
+    finite = of_law(np.log([0.5, 0.25, 0.25]))  # from 1 to 2 bits, 1.5 on average
+    exact = np.exp(atypical(finite, 50, 0.35 * BIT).log_prob)
+    assert lattice_bahadur_rao(finite, 50, 0.35 * BIT) == pytest.approx(exact, rel=0.3)
 
 
 def test_bad_input_is_named() -> None:

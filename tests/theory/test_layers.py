@@ -80,6 +80,7 @@ def test_values_are_those_of_the_tree(layers, lam):
     for backup, values in pairs:
         q = action_values(layers, backup)
         v = state_values(layers, q, backup)
+        assert v.shape == (layers.horizon + 1, layers.n_states)
         for i, path in enumerate(paths(layers)):
             t, s, _ = path[-1]
             paid = sum(layers.gain[step] for step in path[:-1])  # the tree's values count the past as well
@@ -159,6 +160,18 @@ def test_a_forbidden_token_is_never_drawn_however_close_the_uniform_comes():
     tokens, _, lengths = sample(layers, log_p, 4, Extreme())
     assert tokens.tolist() == [[0, 0], [9, 0], [0, 0], [9, 0]]
     assert lengths.tolist() == [1, 2, 1, 2]
+
+
+def test_a_first_token_that_is_forbidden_is_not_drawn_by_a_uniform_of_zero():
+    class Zero:
+        def random(self, count):
+            return np.zeros(count)
+
+    log_p = np.array([[[-np.inf, 0.0]], [[0.0, -np.inf]]])
+    layers = Layers(log_p, np.zeros((1, 2), dtype=int), np.zeros(log_p.shape))
+    tokens, _, lengths = sample(layers, log_p, 3, Zero())
+    assert tokens.tolist() == [[1, 0]] * 3
+    assert lengths.tolist() == [2] * 3
 
 
 def test_a_policy_that_leaves_the_base_where_it_never_goes_costs_nothing():

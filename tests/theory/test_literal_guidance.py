@@ -129,6 +129,33 @@ def test_batches_agree_with_their_rows():
         np.testing.assert_allclose(found[place], literal_guidance(log_p[place], log_q[place], 3.0), atol=1e-12)
 
 
+def test_rows_of_one_batch_may_differ_by_any_constant_and_steepness():
+    log_p = np.log([[0.9, 0.1], [0.5, 0.5], [0.3, 0.7]])
+    log_q = np.log([[1e-6, 1.0], [0.4, 0.6], [0.2, 0.9]])
+    found = literal_guidance(log_p, log_q + np.array([[0.0], [0.0], [-1e5]]), 100.0)
+    for row, p, q in zip(found, log_p, log_q, strict=True):
+        # Beside 1e5 a logarithm is good to 1e-11, and lambda is 100.
+        np.testing.assert_allclose(np.exp(row), np.exp(literal_guidance(p, q, 100.0)), atol=1e-8)
+    assert np.exp(found[0, 0]) > 0.99  # greedy, though the other token succeeds a million times as often
+
+
+def test_a_forbidden_token_does_not_matter_however_rare_its_success():
+    log_p, log_q = np.log([0.55, 0.45]), np.log([0.1, 0.9])
+    found = literal_guidance(np.append(log_p, -INF), np.append(log_q, -1e5), 5.0)
+    np.testing.assert_allclose(found, np.append(literal_guidance(log_p, log_q, 5.0), -INF), atol=1e-12)
+
+
+@pytest.mark.parametrize("left_over", [False, True])
+def test_no_memory_is_read_that_was_never_set(monkeypatch, left_over):
+    log_p, log_q = np.log([0.9, 0.1]), np.log([1.0, 1e-6])  # v is within 1e-3 of the greatest Q
+    exact = np.array([1.0, 1e-4])
+    for _ in range(60):  # pi ~ p sqrt(Q) e^(-Q / 2v), v = <pi, Q>, which is a contraction here
+        v = exact @ np.exp(log_q) / exact.sum()
+        exact = np.exp(log_p + 0.5 * (log_q - np.exp(log_q) / v))
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, left_over, dtype=dtype))
+    np.testing.assert_allclose(np.exp(literal_guidance(log_p, log_q, 0.5)), exact / exact.sum(), rtol=1e-12)
+
+
 def test_threshold_of_equal_successes_is_infinite():
     assert concavity_threshold(np.log([0.3, 0.3])) == INF
     assert concavity_threshold(np.log([[0.1, 0.9], [0.5, 0.9]])).shape == (2,)
@@ -136,7 +163,7 @@ def test_threshold_of_equal_successes_is_infinite():
 
 @pytest.mark.parametrize("lam", [-1.0, INF, np.nan])
 def test_a_bad_lambda_is_named(lam):
-    with pytest.raises(ValueError, match="lambda"):
+    with pytest.raises(ValueError, match=r"^lambda must be a finite number >= 0 for the printed objective"):
         literal_guidance(np.log([0.5, 0.5]), np.log([0.1, 0.9]), lam)
 
 

@@ -128,6 +128,25 @@ def test_batches_agree_with_their_rows():
         np.testing.assert_allclose(rule(log_p, reward, pairs), rows, atol=1e-10)
 
 
+def test_batches_of_batches_keep_their_graphs_apart():
+    rng = np.random.default_rng(1)
+    pairs = rng.random((2, 3, 4, 4)) * (rng.random((2, 3, 4, 4)) < 0.15)
+    pairs = pairs + np.swapaxes(pairs, -1, -2)
+    preference = bradley_terry(rng.normal(size=(2, 3, 4)))
+    for rule in (dpo_log_ratio, ipo_log_ratio):
+        found = rule(pairs, preference, 0.5)
+        for place in np.ndindex(2, 3):
+            np.testing.assert_allclose(found[place], rule(pairs[place], preference[place], 0.5), atol=1e-10)
+
+
+def test_the_bound_takes_a_batch_of_comparison_laws():
+    rng = np.random.default_rng(2)
+    log_p, excess = np.log([0.2, 0.3, 0.5]), np.array([0.1, 0.4])
+    pairs = independent(np.log(rng.dirichlet(np.ones(3), size=2)))
+    rows = [winner_at_least(log_p, x, w, 2, 0.7) for x, w in zip(excess, pairs, strict=True)]
+    np.testing.assert_allclose(winner_at_least(log_p, excess, pairs, 2, 0.7), rows, atol=1e-14)
+
+
 def test_one_preference_for_a_batch_of_priors():
     log_p = np.log([[0.5, 0.5], [0.1, 0.9]])
     beats = by_reward(np.array([0.0, 1.0]))

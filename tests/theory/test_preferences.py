@@ -113,6 +113,13 @@ def test_reachable_is_where_a_shortest_path_is_finite(arcs):
     np.testing.assert_array_equal(reachable(arcs), exact)
 
 
+def test_graphs_come_in_any_batch():
+    arcs = np.random.default_rng(0).random((2, 3, 9, 9)) < 0.1
+    np.testing.assert_array_equal(reachable(arcs), [[reachable(one) for one in row] for row in arcs])
+    chains = np.broadcast_to(np.eye(9, k=1) > 0, (1, 2, 9, 9))
+    np.testing.assert_array_equal(reachable(chains), np.broadcast_to(np.triu(np.ones((9, 9))) > 0, (1, 2, 9, 9)))
+
+
 @given(graphs())
 def test_components_are_those_of_the_graph(arcs):
     pairs = (arcs | np.swapaxes(arcs, -1, -2)) * 1e-3  # however light a pair, it is compared

@@ -155,6 +155,29 @@ def test_squared_errors_take_rates_by_world():
     np.testing.assert_allclose(both[:, 1], squared_errors(start[1], reach[1], variance[1], np.array([0.2, 0.4])))
 
 
+def test_rows_of_a_batch_are_scored_apart():
+    rng = np.random.default_rng(0)
+    values, visits, targets = rng.normal(size=(3, 2, 4))
+    losses = [prefix_loss(*row) for row in zip(values, visits, targets, strict=True)]
+    np.testing.assert_allclose(prefix_loss(values, visits, targets), losses, rtol=1e-14)
+    reach = np.array([0.2, 0.0, 0.7])
+    inverse = [mean_inverse_visits(5, one) for one in reach]
+    np.testing.assert_allclose(mean_inverse_visits(5, reach), inverse, rtol=1e-14)
+    table, rewards = np.arange(7.0), -np.arange(14.0).reshape(2, 7)
+    np.testing.assert_array_equal(one_token_on(table, rewards, 2), [one_token_on(table, row, 2) for row in rewards])
+
+
+def test_squared_errors_of_one_start_in_two_worlds():
+    rates, variance = np.array([0.1]), np.array([1.0, 2.0])
+    start, reach = np.array([1.0, 0.0]), np.array([[0.5, 0.5], [1.0, 0.25]])
+    # (1 - 0.19 reach) start² + 0.01 reach variance
+    exact = [np.broadcast_to(start, (2, 2)), [[0.91, 0.01], [0.82, 0.005]]]
+    np.testing.assert_allclose(squared_errors(start, reach, variance, rates), exact, rtol=1e-13)
+    other = squared_errors(reach, start, variance, rates)
+    assert other.shape == (2, 2, 2)
+    np.testing.assert_allclose(other[1], [[0.25 * 0.81 + 0.01, 0.25], [0.82, 0.0625]], rtol=1e-13)
+
+
 @given(st.integers(1, 30), st.sampled_from([0.0, 1.0]) | st.floats(0.01, 0.99))
 def test_mean_inverse_visits_by_the_binomial_law(count, reach):
     slow = sum(math.comb(count, n) * reach**n * (1 - reach) ** (count - n) / n for n in range(1, count + 1))
