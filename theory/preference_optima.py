@@ -136,7 +136,7 @@ def winner_at_least(log_p: Floats, excess: Floats, pairs: Floats, winner: int, b
     pull = excess[..., None] / (2 * pairs[..., winner, others])
     # log(e^x - 1) = x + log(1 - e^-x), which does not overflow.
     forced = -(pull + np.log(-np.expm1(-pull))) / positive(beta, "beta")
-    u = np.zeros(np.broadcast_shapes(log_p.shape, pairs.shape[:-1]))
+    u = np.zeros(np.broadcast_shapes(log_p.shape, pairs.shape[:-1], (*excess.shape, 1)))
     u[..., others] = -forced
     return np.asarray(np.exp(gibbs(log_p, u)[..., winner]))
 

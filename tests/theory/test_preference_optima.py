@@ -293,3 +293,10 @@ def test_what_is_no_comparison_law_is_refused(wrong):
     for rule in (dpo_log_ratio, ipo_log_ratio):
         with pytest.raises(ValueError, match="pairs must hold"):
             rule(wrong, np.full((2, 2), 0.5), 1.0)
+
+
+def test_the_winners_bound_takes_a_batch_of_losses_alone():
+    log_p, pairs, losses = np.log([0.2, 0.5, 0.3]), np.full((3, 3), 1 / 9), np.array([1e-3, 0.1, 0.4])
+    together = winner_at_least(log_p, losses, pairs, 0, 0.5)
+    assert together.tolist() == [float(winner_at_least(log_p, loss, pairs, 0, 0.5)) for loss in losses]
+    assert (np.diff(together) < 0).all()  # the closer to the infimum, the more is the winner's
