@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 KINDS = {"none": 0, "top_k": 1, "nucleus": 2, "locally_typical": 3, "eta": 4, "min_p": 5}
 NONE, TOP_K, NUCLEUS, TYPICAL, ETA, MIN_P = KINDS.values()
 BUCKETS = 4096
+ROUNDING = 8 * float(np.finfo(np.float64).eps)
+"""An equality that rounding blurs counts as reached, by as much as in `theory.adaptors`."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _draw(logits, recipes, uniforms, tokens, figures, counted):  # pragma: no co
             _cut_below(scaled, weight, np.log(value))
         elif (kind == TOP_K and value < len(weight)) or (kind in (NUCLEUS, TYPICAL) and value < 1):
             centre = log_mass - entropy if kind == TYPICAL else 0.0
-            target = value if kind == TOP_K else (value - 1e-15) * mass
+            target = value if kind == TOP_K else (value - ROUNDING) * mass
             counted[row] = _keep_prefix(scaled, weight, centre, least, target, kind == TOP_K)
         total = _sum(weight)
         cumulative, goal, token = 0.0, uniforms[row] * total, 0
