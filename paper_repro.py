@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,7 +16,7 @@ from rich.table import Column, Table
 import theory.claims  # noqa: F401 (fills the ledger)
 import toy.claims  # noqa: F401
 from empirical.errors import InputError
-from empirical.preregistration import sentences, summaries
+from empirical.preregistration import predictions, sentences, summaries
 from empirical.presets import PRESETS, TORCH, Backend, Preset
 from empirical.results import Results, checked_with
 from figures import redraw
@@ -26,7 +27,7 @@ from toy.experiments import EXPERIMENTS, run_all
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
-STUDY = {one.id: one for one in (*sentences(), *summaries())}
+STUDY = {one.id: one for one in (*sentences(), *summaries(), *predictions())}
 GROUPS = {
     "theory": "every claim that theory decides",
     "toy": "exact worlds",
@@ -42,8 +43,10 @@ Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 Ray = Annotated[str, typer.Option(help="Have Ray's workers draw the rows: local, or a cluster's address.")]
 Engine = Annotated[str, typer.Option(help="torch, or vllm (docs/vllm.md).")]
+First = Annotated[int, typer.Option(min=0, help="Real models: only the first so many prompts; 0: all of the preset.")]
 Strict = Annotated[bool, typer.Option("--strict", help="float64; no bit depends on batch, threads or workers. Slow.")]
 HERE = Path("results")
+ALIGNED_HELP = "Its aligned model: a directory, hub id, PEFT adapter's folder or a shipped adapter's name."
 REWARD_HELP = "secret, preference, length, sentiment, vader, your module:function, a head's folder, or a classifier."
 
 
@@ -57,10 +60,12 @@ def everything(
     engine: Engine = "torch",
     ray: Ray = "",
     strict: Strict = False,
+    first: First = 0,
 ) -> None:
     """Run every target and write the report."""
     if context.invoked_subcommand is None:
-        execute(_of_size(preset, IDS), preset, out, seed, device, Backend(engine, ray, strict), resume=True)
+        backend = Backend(engine, ray, strict)
+        execute(_of_size(preset, IDS), preset, out, seed, device, backend, first, resume=True)
 
 
 @app.command()
@@ -73,10 +78,11 @@ def run(
     engine: Engine = "torch",
     ray: Ray = "",
     strict: Strict = False,
+    first: First = 0,
 ) -> None:
     """Run some targets: a claim, a paper or a group, as `list` shows them; `figures` redraws from tables."""
     chosen = [] if targets == ["figures"] else selected(targets)
-    execute(chosen, preset, out, seed, device, Backend(engine, ray, strict))
+    execute(chosen, preset, out, seed, device, Backend(engine, ray, strict), first)
 
 
 @app.command(name="verify")
@@ -108,8 +114,8 @@ def report(preset: PresetName = "default", out: Out = HERE) -> None:
 
 @app.command(name="tradeoff")
 def own_models(
-    prior: Annotated[str, typer.Option(help="Directory or hub id of the prior.")] = "",
-    aligned: Annotated[str, typer.Option(help="Its aligned model: a directory, hub id or PEFT adapter's folder.")] = "",
+    prior: Annotated[str, typer.Option(help="Directory or hub id of the prior; SmolLM2 if not given.")] = "",
+    aligned: Annotated[str, typer.Option(help=ALIGNED_HELP)] = "",
     reward: Annotated[str, typer.Option(help=REWARD_HELP)] = "",
     triple: Annotated[str, typer.Option(help="Instead of these three, the paper's own 7B models: rlhf or dpo.")] = "",
     prompts: Annotated[Path | None, typer.Option(help="Text file, a folder of HH dialogues, or hh: the hub's.")] = None,
@@ -121,13 +127,14 @@ def own_models(
     ray: Ray = "",
     strict: Strict = False,
     tensor_parallel: Annotated[int, typer.Option(help="GPUs that vLLM splits a model over.")] = 1,
+    first: First = 0,
 ) -> None:
     """Run the trade-off study on your own (prior, aligned, reward) models, or on the paper's."""
     from empirical.prompts import prompts_from, study_prompts
     from empirical.recipes import Recipe
     from empirical.studies.run import run as study
 
-    size, backend = _preset(preset), Backend(engine, ray, strict, tensor_parallel)
+    size, backend = _preset(preset, first), Backend(engine, ray, strict, tensor_parallel)
     texts = prompts_from(prompts, size.prompts) if prompts else study_prompts(size.prompts)
     recipe = Recipe(size, (triple, prior, aligned, reward), device)
     results = Results.open(out, f"tradeoff-{preset}")
@@ -141,13 +148,15 @@ def execute(
     seed: int,
     device: str,
     backend: Backend = TORCH,
+    first: int = 0,
     resume: bool = False,
 ) -> None:
     """Verify the chosen claims, run the chosen experiments, then draw and report.
 
+    first: only so many of the preset's prompts, if not 0; their rows stay those of a run with all of them.
     resume: keep what an earlier run earned or made of theory and toy with the same code, libraries and seed.
     """
-    start, size = time.perf_counter(), _preset(preset)
+    start, size = time.perf_counter(), _preset(preset, first)
     if device != "cpu" and not backend.ray:
         from empirical.triples import check_device
 
@@ -226,10 +235,11 @@ def _room(claim: str) -> str:
     return REGISTRY[claim].evidence.__module__.split(".")[0]
 
 
-def _preset(name: str) -> Preset:
+def _preset(name: str, first: int = 0) -> Preset:
     if name not in PRESETS:
         raise InputError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
-    return PRESETS[name]
+    size = PRESETS[name]
+    return replace(size, prompts=min(first or size.prompts, size.prompts))
 
 
 def main() -> None:

@@ -88,13 +88,10 @@ def paper_triple(name: str, device: str) -> Triple:
 def named_triple(
     name: str, prior: str, aligned: str, reward: str, device: str, max_new: int = PRESETS["default"].max_new
 ) -> Triple:
-    """The paper's triple `name`, or, where that is empty, the user's; raises InputError on both or a part of one.
+    """The paper's triple `name`, or, where that is empty, the user's; raises InputError on both.
 
     max_new: the study's limit of answer tokens, which the reward `length` is relative to.
     """
-    own = (prior, aligned, reward)
-    if name and not any(own):
-        return paper_triple(name, device)
-    if all(own) and not name:
-        return users_triple(prior, aligned, reward, device, max_new)
-    raise InputError("Pass --prior, --aligned and --reward together, or --triple alone.")
+    if name and (prior or aligned or reward):
+        raise InputError("Pass --triple alone, or --prior, --aligned and --reward.")
+    return paper_triple(name, device) if name else users_triple(prior, aligned, reward, device, max_new)

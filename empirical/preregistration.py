@@ -151,3 +151,14 @@ def summaries() -> list[Summary]:
         pairs = tuple((tuple(left), right) for left, right in one.get("pairs", ()))
         made.append(Summary(**one | {"all": tuple(one.get("all", ())), "pairs": pairs}))
     return made
+
+
+def predictions() -> list[Sentence]:
+    """Prediction before sampling, of whole answers and of their first tokens: decided by a rule of its own."""
+    one = registered()["prediction"]
+    about = {"where": one["where"], "triple": "reward", "conditions": (), "why": one["rule"]}
+    start = f"{one['statement']} (the first {one['short']} tokens of each answer)"
+    return [
+        Sentence(id=one["id"], statement=one["statement"], **about),
+        Sentence(id=f"{one['id']}.short", statement=start, **about),
+    ]

@@ -24,17 +24,25 @@ def default_triple(preset: Preset, scratch: Path, device: str) -> Triple:
 def users_triple(
     prior: str, aligned: str, reward: str, device: str, max_new: int = PRESETS["default"].max_new
 ) -> Triple:
-    """A user's models: directories or hub ids; `aligned` may be a PEFT adapter's folder.
+    """A user's models: directories or hub ids; `aligned` may be a PEFT adapter's folder or a shipped adapter's name.
 
-    reward, max_new: see `load_reward`.
+    What is empty is the default: SmolLM2, the shipped adapter on it, the secret reward. reward, max_new: see
+    `load_reward`. Raises InputError where a prior of the user's has no aligned model.
     """
-    base = load(prior, device)
-    other = (
-        with_adapter(base, Path(aligned), aligned)
-        if (Path(aligned) / "adapter_config.json").is_file()
-        else load(aligned, device)
-    )
-    return matched("custom", base, other, load_reward(reward, base, max_new))
+    if prior and not aligned:
+        raise InputError(
+            f"Pass --aligned, a model aligned from {prior}; `python -m empirical.align --prior {prior}` makes one."
+        )
+    base = load(prior, device) if prior else default_prior(device)
+    folder = _adapter(aligned)
+    other = with_adapter(base, folder, aligned or "aligned") if folder else load(aligned, device)
+    return matched("custom", base, other, load_reward(reward or "secret", base, max_new))
+
+
+def _adapter(where: str) -> Path | None:
+    """The folder of a PEFT adapter: the user's own, a shipped one by its name, the default one if unnamed."""
+    folders = (Path(where), shipped("adapters") / where) if where else (shipped("adapter"),)
+    return next((folder for folder in folders if (folder / "adapter_config.json").is_file()), None)
 
 
 def matched(name: str, prior: LanguageModel, aligned: LanguageModel, reward: Reward) -> Triple:
@@ -56,7 +64,21 @@ def matched(name: str, prior: LanguageModel, aligned: LanguageModel, reward: Rew
     for model in (prior, aligned):
         if model.network.config.vocab_size > size:
             model.network.resize_token_embeddings(size)
+    if _one_law(prior, aligned):
+        raise InputError(
+            f"{aligned.name} gives the very probabilities of {prior.name}, so nothing was aligned; pass another "
+            "--aligned."
+        )
     return Triple(name, prior, aligned, reward)
+
+
+@torch.no_grad()
+def _one_law(one: LanguageModel, other: LanguageModel) -> bool:
+    """Whether two models agree to the last bit on a prompt: equal weights, or an adapter that was never trained."""
+    logits = [
+        model.network(torch.tensor([model.prompt_ids("a")], device=model.device)).logits for model in (one, other)
+    ]
+    return torch.equal(*logits)
 
 
 def check_device(name: str) -> str:

@@ -76,10 +76,23 @@ def test_the_study_on_random_models(monkeypatch, tmp_path):
     [row] = json.loads((folder / "ledger.json").read_text())
     assert row["verdict"] == "not-testable-here"
     assert (folder / "figures" / "tan_fig2.pdf").is_file()
-    assert len(list((folder / "samples").glob("tiny-*.parquet"))) == 2
+    assert len(list((folder / "samples").glob("tiny-*.parquet"))) == 2 + 2, "two prompts: rows, and a corpus to predict"
     before = {path.name: path.read_bytes() for path in (folder / "tables").iterdir()}
     assert call(monkeypatch, "run", "tan.fig2", "--preset", "smoke", "--out", tmp_path) == 0
     assert {path.name: path.read_bytes() for path in (folder / "tables").iterdir()} == before
+
+
+def test_the_first_prompts_alone_and_then_all(monkeypatch, tmp_path):
+    """A part of a preset is a beginning of it: its rows are read again, not made again."""
+    monkeypatch.setitem(presets.PRESETS, "smoke", presets.Preset(3, 2, 4, real=False, corpora=50, resamples=20))
+    kept, samples = {}, tmp_path / "smoke" / "samples"
+    for first, prompts in (("2", 2), ("0", 3), ("9", 3)):
+        assert call(monkeypatch, "run", "tan.fig2", "--preset", "smoke", "--first", first, "--out", tmp_path) == 0
+        made = {path.name: path.stat().st_mtime_ns for path in samples.glob("tiny-*.parquet")}
+        assert len(made) == 2 * prompts
+        assert kept.items() <= made.items()
+        kept = made
+    assert call(monkeypatch, "run", "tan.fig2", "--preset", "smoke", "--first", "-1", "--out", tmp_path) == 2
 
 
 def test_every_empirical_sentence_is_a_target(monkeypatch, tmp_path):
@@ -89,9 +102,9 @@ def test_every_empirical_sentence_is_a_target(monkeypatch, tmp_path):
     monkeypatch.setitem(presets.PRESETS, "smoke", presets.Preset(2, 2, 4, real=False, corpora=50, resamples=20))
     assert call(monkeypatch, "run", "tan.emp", "--preset", "smoke", "--out", tmp_path) == 0
     ledger = json.loads((tmp_path / "smoke" / "ledger.json").read_text())
-    assert {row["id"] for row in ledger} == set(chosen)
+    assert {row["id"] for row in ledger} == set(chosen) - {"tan.emp.prediction.short"}, "no answer is longer"
     drawn = {path.stem for path in (tmp_path / "smoke" / "figures").glob("*.pdf")}
-    assert {"tan_fig2", "tan_fig3", "tan_decomposition"} <= drawn
+    assert {"tan_fig2", "tan_fig3", "tan_decomposition", "tan_prediction"} <= drawn
 
 
 def test_a_second_run_keeps_verdicts_and_an_explicit_one_checks_again(monkeypatch, tmp_path):
@@ -153,8 +166,10 @@ def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path, capsys):
         (["run", "chang.thm3.5", "--out", "{blocked}"], "choose another --out"),
         (["tradeoff", "--prior", "/nowhere", "--aligned", "/nowhere", "--reward", "secret"], "/nowhere"),
         (["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/prior", "--reward", "/none"], "'secret'"),
+        (["tradeoff", "--prior", "{tiny}/prior"], "Pass --aligned"),
+        (["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/prior"], "nothing was aligned"),
         (["tradeoff", "--triple", "rlhf"], "meta-llama/Llama-2-7b-hf"),
-        (["tradeoff", "--triple", "rlhf", "--reward", "secret"], "or --triple alone"),
+        (["tradeoff", "--triple", "rlhf", "--reward", "secret"], "--triple alone"),
         (["nonsense"], "nonsense"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The trade-off study from its triple to the ledger's entries: rows, tables, examples, verdicts."""
+"""The trade-off study from its triple to the ledger's entries: rows, tables, examples, verdicts, prediction."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from empirical.recipes import Recipe
 from empirical.results import Results
 from empirical.schemes import study_schemes
 from empirical.store import Shards
-from empirical.studies import tradeoff, verdict
+from empirical.studies import prediction, tradeoff, verdict
 from empirical.studies.collecting import collect, fingerprint, made
 from empirical.studies.findings import findings
 from theory.ledger import Entry
@@ -45,4 +45,7 @@ def run(
         models={**models, "reward": triple.reward.describe()}, float32=precision, fingerprint=shards.fingerprint
     )
     texts = {prompt_id(text): text for text in prompts}
-    return verdict.entries(triple, texts, rows, schemes, found, settings, real)
+    return [
+        *verdict.entries(triple, texts, rows, schemes, found, settings, real),
+        *prediction.run(results, triple, prompts, rows, schemes, settings, real, maker),
+    ]

@@ -120,10 +120,9 @@ def test_names_and_own_models_do_not_mix(tiny_folder):
     with pytest.raises(InputError, match="choose rlhf, dpo"):
         named_triple("ppo", "", "", "", "cpu")
     prior = str(tiny_folder / "prior")
-    for given in (("rlhf", prior, "", ""), ("", prior, prior, ""), ("", "", "", "")):
-        with pytest.raises(InputError, match="or --triple alone"):
-            named_triple(*given, "cpu")
-    assert named_triple("", prior, prior, "secret", "cpu").name == "custom"
+    with pytest.raises(InputError, match="--triple alone"):
+        named_triple("rlhf", prior, "", "", "cpu")
+    assert named_triple("", prior, str(tiny_folder / "adapter"), "secret", "cpu").name == "custom"
 
 
 def test_too_large_for_the_device_is_one_sentence(hub, monkeypatch):

@@ -8,7 +8,8 @@ from empirical import triples
 from empirical.errors import InputError
 from empirical.models import load
 from empirical.presets import PRESETS
-from empirical.rewards import SecretReward, load_head
+from empirical.rewards import LengthReward, SecretReward, load_head
+from empirical.training import Recipe, save_adapter, with_new_adapter
 from empirical.triples import check_device, default_triple, shipped, users_triple
 
 
@@ -32,10 +33,31 @@ def test_what_ships_fits_together(monkeypatch, tiny_folder, tmp_path):
 
 def test_a_users_models(tiny_folder):
     prior = str(tiny_folder / "prior")
-    plain, adapted = (users_triple(prior, other, "secret", "cpu") for other in (prior, str(tiny_folder / "adapter")))
-    assert plain.aligned.sha256 == plain.prior.sha256
+    adapted = users_triple(prior, str(tiny_folder / "adapter"), "", "cpu")
     assert adapted.aligned.sha256 != adapted.prior.sha256
     assert isinstance(adapted.reward, SecretReward)
+    assert users_triple(prior, str(tiny_folder / "adapter"), "length", "cpu", 7).reward == LengthReward(7)
+
+
+def test_what_is_not_named_is_the_default(monkeypatch, tiny_folder):
+    prior, asked = load(tiny_folder / "prior"), []
+    monkeypatch.setattr(triples, "default_prior", lambda device: prior)
+    monkeypatch.setattr(triples, "shipped", lambda name: asked.append(name) or tiny_folder / "adapter")
+    triple = users_triple("", "", "", "cpu")
+    assert asked == ["adapter"]
+    assert triple.prior is prior
+    assert isinstance(triple.reward, SecretReward)
+    with pytest.raises(InputError, match=r"Pass --aligned.*empirical\.align"):
+        users_triple(str(tiny_folder / "prior"), "", "secret", "cpu")
+
+
+def test_nothing_was_aligned(tiny_folder, tmp_path):
+    """Equal weights, or an adapter whose B is still zero: one law, whatever the files' hashes."""
+    prior = load(tiny_folder / "prior")
+    save_adapter(with_new_adapter(prior, Recipe(beta=1.0)), tmp_path)
+    for other in (tiny_folder / "prior", tmp_path):
+        with pytest.raises(InputError, match="nothing was aligned"):
+            users_triple(str(tiny_folder / "prior"), str(other), "secret", "cpu")
 
 
 def test_tokenizers_must_agree(tiny_folder, tmp_path):

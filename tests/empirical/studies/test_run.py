@@ -43,7 +43,9 @@ def test_rays_workers_get_the_device_and_the_driver_the_cpu(monkeypatch, tmp_pat
     monkeypatch.setattr(Pool, "made", here)
     backend = Backend(ray="head:6379", strict=True)
     run(Results.open(tmp_path, "run"), Recipe(SIZE, device=device), PROMPTS, SIZE, 0, False, backend)
-    assert asked == [("head:6379", device, gpus, "cpu", True)]
+    assert asked == [("head:6379", device, gpus, "cpu", True)] * 2, (
+        "the schemes' rows, and the corpus that predicts them"
+    )
 
 
 def test_vllms_rows_are_asked_of_vllm(monkeypatch, tmp_path):
