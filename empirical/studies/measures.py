@@ -15,7 +15,7 @@ from empirical.lengths import length_rows
 from empirical.measured import from_interval, row
 from empirical.presets import Settings
 from empirical.schemes import Scheme
-from empirical.typical_texts import tau_rows
+from empirical.typical_texts import ancestral, tau_rows
 
 Floats = NDArray[np.float64]
 LAWS = ("global", "local")
@@ -47,7 +47,7 @@ def measures(
             found += contrast_rows((weights * values).sum(axis=2), ordered, prompts, variable, law)
         found += length_rows(strings, lengths, weights, (prompts, counts), additive, law)
     found += [local_less_global(strings, strings, prompts, counts, settings.corpus_size)]
-    found += [ancestral_corpora(strings, prompts), *tau_rows(rows, prompts)]
+    found += [ancestral_corpora(strings, prompts), secret_and_reward(rows, prompts), *tau_rows(rows, prompts)]
     means = draw_corpora(strings, strings.weights("global"), settings.corpus_size, CLOUD, rng)
     found += [outliers(*means, counts)]
     return pd.DataFrame(found).assign(triple=name)
@@ -73,6 +73,18 @@ def ancestral_corpora(strings: Pool, prompts: Floats) -> dict[str, Any]:
     value = correlation(split(cells, np.ones(cells.shape[1]), np.ones(1)).total)
     drawn = correlation(split(cells, prompts, np.ones((len(prompts), 1))).total)
     return row("ancestral_corpus_pearson", "local", float(value), drawn)
+
+
+def secret_and_reward(rows: pd.DataFrame, prompts: Floats) -> dict[str, Any]:
+    """Pearson's correlation, within a prompt's ancestral answers, of log p_plus - log p with the reward.
+
+    It is 1 where p_plus is p e^(r / beta) / Z(x), whatever beta and Z(x) are.
+    """
+    x, s, r = (ancestral(rows, name)[None] for name in ("log_prior", "log_aligned", "reward"))
+    cells = moments(np.stack([s - x, r], axis=-1), np.ones(r.shape) / r.shape[2])
+    value = correlation(split(cells, np.ones(r.shape[1]), np.ones(1)).within_prompt)
+    drawn = correlation(split(cells, prompts, np.ones((len(prompts), 1))).within_prompt)
+    return row("secret_and_reward", "local", float(value), drawn)
 
 
 def outliers(x: Floats, r: Floats, schemes: Floats) -> dict[str, Any]:

@@ -66,6 +66,12 @@ def test_one_quantity_one_value(found, rows):
     ancestral = rows[rows.scheme == "ancestral"]
     plain = np.corrcoef(ancestral.log_prior, ancestral.reward)[0, 1]
     assert value(found, "reward", "ancestral_corpus_pearson", "local") == pytest.approx(plain)
+    away = ancestral[["log_prior", "log_aligned", "reward"]] - ancestral.groupby("prompt_id")[
+        ["log_prior", "log_aligned", "reward"]
+    ].transform("mean")
+    within = np.corrcoef(away.log_aligned - away.log_prior, away.reward)[0, 1]
+    assert value(found, "reward", "secret_and_reward", "local") == pytest.approx(within)
+    assert value(found, "secret", "secret_and_reward", "local") == pytest.approx(1), "equation 4 itself"
     kept = found.reward["tan_tradeoff"].set_index("quantity").value
     assert value(found, "secret", "tau", "local") == pytest.approx(kept["tau_secret_reward"])
 
