@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
+from empirical.alignment_methods import TILT
 from empirical.shipped import shipped
 
 HEAD = """# Aligned models: adapters for SmolLM2-135M-Instruct
@@ -16,17 +18,20 @@ command that makes the adapter again, the hash of the reward it was trained with
 
 Each is a LoRA of rank 8 on the query and value projections (bfloat16, 0.9 MB), trained on answers of at most 32 tokens
 to embedded prompts that no study uses, and measured on others of those. `rloo`: on-line policy gradient with a
-leave-one-out baseline and an exact KL penalty (`empirical/policy_gradient.py`). `dpo`: preference optimisation on the
-prior's own answers with Bradley-Terry probabilities as labels (`empirical/alignment.py`). Neither needs data besides
-prompts and reward. Answers that reach 32 tokens are cut, and prior, aligned model, reward and KL all speak of the
-texts so cut. Brackets are 95 % intervals that resample prompts.
+leave-one-out baseline and an exact KL penalty (`empirical/policy_gradient.py`). `ppo`: the same with several clipped
+steps on each batch of answers (`empirical/ppo.py`). `dpo`: preference optimisation on the prior's own answers with
+Bradley-Terry probabilities as labels (`empirical/alignment.py`). `online-dpo`, `online-ipo`: on pairs of the adapter's
+own answers as it learns (`empirical/online.py`). None needs data besides prompts and reward. Answers that reach 32
+tokens are cut, and prior, aligned model, reward and KL all speak of the texts so cut. Brackets are 95 % intervals that
+resample prompts.
 
 KL(aligned || prior) is in nats an answer, by the exact KL of every step along the aligned model's answers. The optimum
 of E r - beta KL is beta log E_p e^(r / beta), reached by p e^(r / beta) / Z: `share` is how much of what can be gained
 over the prior the adapter gains, and `slope` and `correlation` are those of beta log(aligned / prior) on the reward
 within a prompt, over the prior's answers; all three are 1 at that law. The optimum is estimated from 32 answers of the
 prior a prompt and is too low in the mean, by about `bias` (jackknife), so that `share` errs upwards where the bias is
-large and the effective number of answers (`of 32`) small.
+large and the effective number of answers (`of 32`) small. Where a method aims at another law than that one (`aims_at`
+in its card) the three are left out.
 
 """
 COLUMNS: dict[str, tuple[str, int]] = {
@@ -40,14 +45,31 @@ COLUMNS: dict[str, tuple[str, int]] = {
     "bias": ("optimum_bias", 3),
     "of 32": ("optimum_effective_samples", 1),
 }
+TILTED = ("share_of_optimum", "slope_on_prior", "correlation_on_prior")  # 1 at p e^(r / beta) / Z and only there
 PLAIN = ("reward_prior", "reward_aligned", "optimum_bias", "optimum_effective_samples")  # shown without an interval
 
 
 def main(folder: Annotated[Path | None, typer.Option(help="Holds a folder for each adapter.")] = None) -> None:
     """Write README.md into the folder."""
     folder = folder or shipped("adapters")
-    cards = {path.parent.name: json.loads(path.read_text("utf-8")) for path in folder.glob("*/card.json")}
-    (folder / "README.md").write_text(HEAD + table(cards), encoding="utf-8")
+    (folder / "README.md").write_text(HEAD + table(cards_in(folder)), encoding="utf-8")
+
+
+def cards_in(folder: Path, prior_sha256: str = "") -> dict[str, dict[str, Any]]:
+    """The card of each adapter in a folder, by its name; only of those on that prior, if it is given."""
+    cards = {path.parent.name: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/card.json"))}
+    return {name: card for name, card in cards.items() if prior_sha256 in ("", card["prior_sha256"])}
+
+
+def frame(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """tan_adapters: one row an (adapter, quantity), value with its 95 % interval over prompts; KL in nats an answer."""
+    columns = ["adapter", "reward", "method", "beta", "quantity", "value", "low", "high"]
+    rows = [
+        [name, card["reward"], card["method"], card["beta"], key, *(interval[k] for k in ("value", "low", "high"))]
+        for name, card in cards.items()
+        for key, interval in card["measured"].items()
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def table(cards: Mapping[str, Mapping[str, Any]]) -> str:
@@ -56,7 +78,11 @@ def table(cards: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [["adapter", "steps", *COLUMNS, "minutes"], ["---"] * (len(COLUMNS) + 3)]
     for name in order:
         card = cards[name]
-        cells = [_cell(card["measured"][key], digits, key in PLAIN) for key, digits in COLUMNS.values()]
+        elsewhere = TILTED if card.get("aims_at", TILT) != TILT else ()
+        cells = [
+            "-" if key in elsewhere else _cell(card["measured"][key], digits, key in PLAIN)
+            for key, digits in COLUMNS.values()
+        ]
         rows.append([f"`{name}`", str(card["steps"]), *cells, f"{card['minutes_training']:g}"])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 

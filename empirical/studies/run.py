@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from empirical.adapter_cards import cards_in, frame
 from empirical.engines.ray import Pool
 from empirical.precision import use_fast_float32
 from empirical.presets import TORCH, Backend, Preset
@@ -10,6 +11,7 @@ from empirical.prompts import prompt_id
 from empirical.recipes import Recipe
 from empirical.results import Results
 from empirical.schemes import study_schemes
+from empirical.shipped import shipped
 from empirical.store import Shards
 from empirical.studies import prediction, tradeoff, verdict
 from empirical.studies.collecting import collect, fingerprint, made
@@ -38,6 +40,9 @@ def run(
     rows = collect(triple, prompts, schemes, settings, shards, maker)
     found = findings(triple, rows, schemes, settings)
     results.write_tables({**found.tables, "tan_samples": tradeoff.examples(triple, prompts, rows)})
+    adapters = frame(cards_in(shipped("adapters"), triple.prior.sha256))
+    if len(adapters):
+        results.write_tables({"tan_adapters": adapters})
     models = {
         role: {"name": m.name, "sha256": m.sha256} for role, m in (("prior", triple.prior), ("aligned", triple.aligned))
     }

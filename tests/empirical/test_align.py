@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from empirical import adapter_cards, align
 from empirical.align import STEPS, Method, split
 from empirical.errors import InputError
+from empirical.models import load
 from empirical.prompts import own_prompts, study_prompts
 from empirical.rewards import load_head
 from empirical.shipped import shipped
@@ -106,3 +107,14 @@ def test_what_ships_is_small_whole_and_was_trained_with_the_shipped_head():
         if card["reward"] == "preference":
             assert card["reward_described"] == load_head(shipped("reward")).describe()
     assert (folder / "README.md").read_text("utf-8") == adapter_cards.HEAD + adapter_cards.table(cards)
+
+
+def test_the_table_of_adapters_is_what_the_cards_say(folder):
+    assert run(folder, "dpo", "work-framed", "apart/framed").exit_code == 0
+    cards = adapter_cards.cards_in(folder / "apart")
+    table = adapter_cards.frame(cards).set_index("quantity")
+    assert set(table.adapter) == {"framed"}
+    for quantity, interval in cards["framed"]["measured"].items():
+        assert table.loc[quantity, ["value", "low", "high"]].to_dict() == interval
+    assert list(adapter_cards.cards_in(folder / "apart", load(folder / "prior").sha256)) == ["framed"]
+    assert adapter_cards.frame(adapter_cards.cards_in(folder / "apart", "of another prior")).empty
