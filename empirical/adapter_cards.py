@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import nan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,12 +63,22 @@ def cards_in(folder: Path, prior_sha256: str = "") -> dict[str, dict[str, Any]]:
 
 
 def frame(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """tan_adapters: one row an (adapter, quantity), value with its 95 % interval over prompts; KL in nats an answer."""
+    """tan_adapters: one row an (adapter, quantity), value with its 95 % interval over prompts; KL in nats an answer.
+
+    What speaks of p e^(r / beta) / Z is NaN for a method that aims elsewhere.
+    """
     columns = ["adapter", "reward", "method", "beta", "quantity", "value", "low", "high"]
     rows = [
-        [name, card["reward"], card["method"], card["beta"], key, *(interval[k] for k in ("value", "low", "high"))]
+        [
+            name,
+            card["reward"],
+            card["method"],
+            card["beta"],
+            key,
+            *(_shown(card, key, k) for k in ("value", "low", "high")),
+        ]
         for name, card in cards.items()
-        for key, interval in card["measured"].items()
+        for key in card["measured"]
     ]
     return pd.DataFrame(rows, columns=columns)
 
@@ -78,18 +89,19 @@ def table(cards: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [["adapter", "steps", *COLUMNS, "minutes"], ["---"] * (len(COLUMNS) + 3)]
     for name in order:
         card = cards[name]
-        elsewhere = TILTED if card.get("aims_at", TILT) != TILT else ()
-        cells = [
-            "-" if key in elsewhere else _cell(card["measured"][key], digits, key in PLAIN)
-            for key, digits in COLUMNS.values()
-        ]
+        cells = [_cell(card, key, digits) for key, digits in COLUMNS.values()]
         rows.append([f"`{name}`", str(card["steps"]), *cells, f"{card['minutes_training']:g}"])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def _cell(interval: Mapping[str, float], digits: int, plain: bool) -> str:
-    value, low, high = (f"{interval[key]:.{digits}f}" for key in ("value", "low", "high"))
-    return value if plain else f"{value} [{low}, {high}]"
+def _shown(card: Mapping[str, Any], key: str, end: str) -> float:
+    elsewhere = key in TILTED and card.get("aims_at", TILT) != TILT
+    return nan if elsewhere else float(card["measured"][key][end])
+
+
+def _cell(card: Mapping[str, Any], key: str, digits: int) -> str:
+    value, low, high = (f"{_shown(card, key, end):.{digits}f}" for end in ("value", "low", "high"))
+    return "-" if value == "nan" else value if key in PLAIN else f"{value} [{low}, {high}]"
 
 
 if __name__ == "__main__":

@@ -3,44 +3,39 @@
 import json
 import shutil
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from empirical.alignment import dpo, draw_pools
+from empirical.alignment import draw_pools
 from empirical.alignment_distance import distance
+from empirical.alignment_methods import AIMS, LEARNING_RATE, PAIRED, STEPS, TILT, Method, named, settings_of, step_of
 from empirical.errors import InputError
 from empirical.fetch import cache_directory
 from empirical.models import LanguageModel, default_prior, load, with_adapter
-from empirical.policy_gradient import rloo
+from empirical.online import Labels
+from empirical.ppo import EPOCHS
 from empirical.precision import use_fast_float32
 from empirical.prompts import alignment_prompts
 from empirical.rewards import load_reward
 from empirical.training import Recipe, train, with_new_adapter
 
-
-class Method(StrEnum):
-    """How the adapter is trained."""
-
-    RLOO = "rloo"
-    DPO = "dpo"
-
-
-STEPS = {Method.RLOO: 60, Method.DPO: 120}
-LEARNING_RATE = {Method.RLOO: 5e-4, Method.DPO: 1.5e-3}
 MEASURED = 16  # answers of the aligned model to each held-out prompt
 
 
 def main(
-    method: Annotated[Method, typer.Option(help="On-line policy gradient, or preference optimisation.")],
+    method: Annotated[Method, typer.Option(help="Policy gradient, preference optimisation, or that on-line.")],
     reward: Annotated[str, typer.Option(help="preference, sentiment, length, or what else `load_reward` takes.")],
     beta: Annotated[float, typer.Option(min=1e-3, help="Strength of the KL penalty; smaller moves further.")],
     out: Annotated[Path | None, typer.Option(help="Where the adapter goes; else adapters/NAME.")] = None,
     prior: Annotated[str | None, typer.Option(help="A directory or hub id; else SmolLM2.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    labels: Annotated[Labels, typer.Option(help="Of pairs, on-line: the reward's, or its probabilities.")] = (
+        Labels.REWARD
+    ),
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-9, help="Of Adam, at its highest.")] = None,
     prompts: Annotated[int, typer.Option(help="Prompts to train on, of the embedded ones that no study uses.")] = 40,
     held_out: Annotated[int, typer.Option(help="Prompts to measure on, from the other end of the same list.")] = 24,
     max_new: Annotated[int, typer.Option(help="Tokens of the longest answer.")] = 32,
@@ -48,12 +43,13 @@ def main(
     seed: int = 0,
 ) -> None:
     """Train an adapter, measure it on prompts it has not seen, and write it with its figures."""
-    name = f"{Path(reward).name}-{method}-{beta:g}"
-    recipe = Recipe(beta, seed, max_new=max_new, steps=steps or STEPS[method], learning_rate=LEARNING_RATE[method])
+    name = named(reward, method, beta, labels)
+    rate = learning_rate or LEARNING_RATE[method]
+    recipe = Recipe(beta, seed, max_new=max_new, steps=steps or STEPS[method], learning_rate=rate)
     folders = out or Path("adapters") / name, (work or cache_directory() / "align") / name
     try:
         base = load(prior, name=Path(prior).name) if prior else default_prior()
-        make(base, method, reward, recipe, split(prompts, held_out), *folders)
+        make(base, method, reward, recipe, split(prompts, held_out), *folders, labels)
     except InputError as problem:
         typer.echo(f"Error: {problem}", err=True)
         raise typer.Exit(2) from problem
@@ -67,23 +63,24 @@ def make(
     prompts: tuple[list[str], list[str]],
     out: Path,
     work: Path,
+    labels: Labels = Labels.REWARD,
 ) -> None:
     """Train on the first prompts, measure on the second, write the adapter and its `card.json` to `out`."""
     precision = use_fast_float32()
     reward = load_reward(reward_name, prior, recipe.max_new)
     kind = Path(reward_name).name  # a name, not this machine's path
     learnt, held_out = prompts
-    if method is Method.DPO:
-        step = dpo(draw_pools(prior, reward, learnt, recipe, work.parent / "answers-learnt.json"), recipe)
-    else:
-        step = rloo(prior, reward, learnt, recipe)
-    run = f"{prior.sha256} {reward.describe()} {method} {len(learnt)}"
-    figures = train(with_new_adapter(prior, recipe), recipe, step, work, run)
+    settings = settings_of(method, labels)
+    run = " ".join([prior.sha256, reward.describe(), method, str(len(learnt)), *map(str, settings.values())])
+    step = step_of(method, prior, reward, learnt, recipe, labels, work.parent / "answers-learnt.json")
+    network = with_new_adapter(prior, recipe)
+    figures = train(network, recipe, step, work, run, EPOCHS if method is Method.PPO else 1)
     pools = draw_pools(prior, reward, held_out, recipe, work.parent / "answers-held-out.json")
     known = dict(zip(held_out, pools, strict=True))
     measured = distance(with_adapter(prior, work / "adapter", out.name), prior, reward, known, recipe, MEASURED)
     options = f"--method {method} --reward {kind} --beta {recipe.beta:g} --steps {recipe.steps} --seed {recipe.seed}"
     options += f" --prompts {len(learnt)} --held-out {len(held_out)} --max-new {recipe.max_new}"
+    options += f" --learning-rate {recipe.learning_rate:g}" + (f" --labels {labels}" if method in PAIRED else "")
     card = {
         "method": str(method),
         "reward": kind,
@@ -91,6 +88,8 @@ def make(
         "prior": prior.name,
         "prior_sha256": prior.sha256,
         **asdict(recipe),
+        **settings,
+        "aims_at": AIMS.get((method, labels), TILT),
         "prompts": {"trained_on": len(learnt), "held_out": len(held_out), "answers_a_held_out_prompt": MEASURED},
         "command": f"python -m empirical.align {options}",
         "curve": {key: tenths([row[key] for row in figures]) for key in figures[0] if key != "seconds"},

@@ -14,13 +14,13 @@ loss, which leaves out what a token does to the KL of later ones. Both would bri
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from empirical.alignment import ancestral_jobs, scored_answers
+from empirical.alignment import Pool, ancestral_jobs, scored_answers
 from empirical.engines.jobs import answers
 from empirical.engines.torch import engine
 from empirical.models import LanguageModel
@@ -36,14 +36,21 @@ def surrogate(log_pi: torch.Tensor, kl: torch.Tensor, reward: torch.Tensor, beta
     log_pi: of each drawn token, EOS included; kl: D_t in nats, [n, longest] both, 0 behind an answer's end;
     reward: [n]. Raises ValueError on one answer alone, which has no baseline.
     """
+    return (beta * kl - advantages(kl, reward, beta) * log_pi).sum(1).mean()
+
+
+def advantages(kl: torch.Tensor, reward: torch.Tensor, beta: float) -> torch.Tensor:
+    """R_t - b_t of each token, [n, longest], without a gradient: what it earns beyond the mean of the other answers.
+
+    kl, reward: as for `surrogate`. Raises ValueError on one answer alone.
+    """
     n = len(reward)
     if n < 2:
         raise ValueError("The baseline of an answer is the mean of the others: draw at least two.")
     spent = kl.detach()
     later = spent.flip(1).cumsum(1).flip(1) - spent
     returns = reward[:, None] - beta * later
-    advantage = (returns - returns.mean(0)) * (n / (n - 1))  # R_t less the mean of the others
-    return (beta * kl - advantage * log_pi).sum(1).mean()
+    return (returns - returns.mean(0)) * (n / (n - 1))  # R_t less the mean of the others
 
 
 def step_figures(
@@ -84,28 +91,45 @@ class Sampler:
                 self.model.network.get_submodule(name).weight.copy_(merged)
 
 
-def rloo(prior: LanguageModel, reward: Reward, prompts: Sequence[str], recipe: Recipe) -> Step:
-    """A step of policy gradient: some prompts, fresh answers of the network as it is, and the surrogate's gradient."""
+def on_policy(
+    prior: LanguageModel, reward: Reward, prompts: Sequence[str], recipe: Recipe, purpose: str
+) -> Callable[[Any, int], list[Pool]]:
+    """(network, number) -> the answers of step `number`: fresh ones of the network as it is, to some of the prompts.
+
+    purpose: a word that keeps the randomness of one method apart from the others'. Only the network's weights and the
+    number decide what is drawn, so that a run that was killed goes on as if it had not been.
+    """
     sampler = Sampler(prior)
     longest = max(len(prior.prompt_ids(prompt)) for prompt in prompts) + recipe.max_new
+    count = recipe.answers_a_step
 
-    def step(network: Any, number: int) -> Mapping[str, float]:
+    def draw(network: Any, number: int) -> list[Pool]:
         sampler.follow(network)
         chosen = [prompts[i] for i in recipe.generator(number).choice(len(prompts), recipe.prompts_a_step, False)]
-        count = recipe.answers_a_step
-        jobs = [ancestral_jobs(prior, prompt, recipe, f"rloo {number}", count) for prompt in chosen]
+        jobs = [ancestral_jobs(prior, prompt, recipe, f"{purpose} {number}", count) for prompt in chosen]
         rows = engine(sampler.model, longest, recipe.prompts_a_step * count)
         drawn = answers(rows, [job for some in jobs for job in some])
-        gained, spent = 0.0, 0.0
+        pools = []
         for place, prompt in enumerate(chosen):
             group = drawn[place * count : (place + 1) * count]
-            values = scored_answers(prior, reward, prompt, group)[1]
             token_ids = [answer.token_ids for answer in group]
-            log_pi, kl = step_figures(network, prior.network, jobs[place][0].prompt, token_ids)
-            loss = surrogate(log_pi, kl, values.to(log_pi), recipe.beta)
-            (loss / len(chosen)).backward()
-            gained += float(values.mean()) / len(chosen)
-            spent += float(kl.detach().sum(1).mean()) / len(chosen)
+            pools.append(Pool(prior.prompt_ids(prompt), token_ids, *scored_answers(prior, reward, prompt, group)))
+        return pools
+
+    return draw
+
+
+def rloo(prior: LanguageModel, reward: Reward, prompts: Sequence[str], recipe: Recipe) -> Step:
+    """A step of policy gradient: some prompts, fresh answers of the network as it is, and the surrogate's gradient."""
+    draw = on_policy(prior, reward, prompts, recipe, "rloo")
+
+    def step(network: Any, number: int) -> Mapping[str, float]:
+        pools, gained, spent = draw(network, number), 0.0, 0.0
+        for pool in pools:
+            log_pi, kl = step_figures(network, prior.network, pool.prompt, pool.answers)
+            (surrogate(log_pi, kl, pool.reward.to(log_pi), recipe.beta) / len(pools)).backward()
+            gained += float(pool.reward.mean()) / len(pools)
+            spent += float(kl.detach().sum(1).mean()) / len(pools)
         return {"reward": gained, "kl": spent, "objective": gained - recipe.beta * spent}
 
     return step

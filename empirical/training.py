@@ -60,10 +60,13 @@ def with_new_adapter(model: LanguageModel, recipe: Recipe) -> Any:
     return network
 
 
-def train(network: Any, recipe: Recipe, step: Step, folder: Path, name: str = "") -> list[dict[str, float]]:
+def train(
+    network: Any, recipe: Recipe, step: Step, folder: Path, name: str = "", stride: int = 1
+) -> list[dict[str, float]]:
     """Take the recipe's steps (Adam, clipped at norm 1, linear warm-up and decay); return the figures of each.
 
     folder: where checkpoints go, with the adapter as it is; a run of the same recipe and name resumes from there.
+    stride: how many steps in a row share what the first of them drew; a run stops and goes on only between such rows.
     Raises TrainingError if the folder holds another run's checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +85,8 @@ def train(network: Any, recipe: Recipe, step: Step, folder: Path, name: str = ""
         optimiser.zero_grad()
         figures.append({**figure, "seconds": time.monotonic() - begun})
         print(name, number + 1, *(f"{key}={value:.4f}" for key, value in figures[-1].items()), flush=True)
-        if time.monotonic() - saved > SAVE_EVERY or number + 1 == recipe.steps:
+        due = time.monotonic() - saved > SAVE_EVERY and (number + 1) % stride == 0
+        if due or number + 1 == recipe.steps:
             _save(folder / "checkpoint.pt", run, weights, optimiser, figures)
             save_adapter(network, folder / "adapter")
             saved = time.monotonic()

@@ -12,7 +12,13 @@ CAPTION = (
     "p e^(r / beta) / Z the share of the possible gain and the correlation of log(aligned / prior) with the reward are "
     "1: short trainings of small adapters do not come near it. Bars are 95 % intervals over prompts."
 )
-METHODS = {"rloo": ("o", "#0072B2", "policy gradient (RLOO)"), "dpo": ("s", "#D55E00", "preference optimisation (DPO)")}
+METHODS = {
+    "rloo": ("o", "#0072B2", "policy gradient (RLOO)"),
+    "ppo": ("v", "#56B4E9", "clipped policy gradient (PPO)"),
+    "dpo": ("s", "#D55E00", "preference optimisation (DPO)"),
+    "online-dpo": ("^", "#009E73", "on-line DPO"),
+    "online-ipo": ("D", "#CC79A7", "on-line IPO"),
+}
 TO_OPTIMUM = {"share_of_optimum": "share of the possible gain", "correlation_on_prior": "correlation with the reward"}
 
 
@@ -55,7 +61,8 @@ def _gain(axes: Axes, wide: pd.DataFrame) -> None:
 def _against_beta(axes: Axes, wide: pd.DataFrame, quantity: str) -> None:
     for method, some in _by_method(wide):
         marker, colour, _ = METHODS[method]
-        beta = some.index.get_level_values("beta") * (1.03 if method == "dpo" else 0.97)  # apart, where betas coincide
+        apart = 1 + 0.03 * (list(METHODS).index(method) - 2)  # where betas coincide
+        beta = some.index.get_level_values("beta") * apart
         axes.errorbar(
             beta, some["value"][quantity], _bars(some, quantity), fmt=f"{marker}-", color=colour, markersize=4, lw=0.8
         )

@@ -7,10 +7,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from empirical import adapter_cards, align
-from empirical.align import STEPS, Method, split
+from empirical import adapter_cards, align, align_sweep
+from empirical.align import split
+from empirical.alignment_methods import AIMS, LEARNING_RATE, STEPS, TILT, Method, named
 from empirical.errors import InputError
 from empirical.models import load
+from empirical.online import Labels
 from empirical.prompts import own_prompts, study_prompts
 from empirical.rewards import load_head
 from empirical.shipped import shipped
@@ -30,13 +32,13 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def run(folder: Path, method: str, work: str, out: str):
+def run(folder: Path, method: str, work: str, out: str, *more):
     small = ("--steps", 2, "--prompts", 2, "--held-out", 3, "--max-new", 3)
     places = ("--prior", folder / "prior", "--work", folder / work, "--out", folder / out)
-    return command("--method", method, "--reward", folder / "head", "--beta", 0.5, *small, *places)
+    return command("--method", method, "--reward", folder / "head", "--beta", 0.5, *small, *places, *more)
 
 
-@pytest.mark.parametrize("method", ["rloo", "dpo"])
+@pytest.mark.parametrize("method", Method)
 def test_it_writes_an_adapter_and_its_card(folder, method):
     result = run(folder, method, f"work-{method}", f"out-{method}")
     assert result.exit_code == 0, result.output
@@ -48,6 +50,8 @@ def test_it_writes_an_adapter_and_its_card(folder, method):
     card = json.loads((out / "card.json").read_text("utf-8"))
     assert card["command"].startswith(f"python -m empirical.align --method {method} --reward head --beta 0.5 --steps 2")
     assert card["prompts"] == {"trained_on": 2, "held_out": 3, "answers_a_held_out_prompt": 16}
+    assert f"--learning-rate {LEARNING_RATE[method]:g}" in card["command"]
+    assert card["aims_at"] == AIMS.get((method, Labels.REWARD), TILT)
     assert card["measured"]["kl"]["low"] <= card["measured"]["kl"]["value"] <= card["measured"]["kl"]["high"]
     assert card["measured"]["kl"]["value"] > 0
     again = run(folder, method, f"other-{method}", f"again-{method}")
@@ -56,6 +60,55 @@ def test_it_writes_an_adapter_and_its_card(folder, method):
     assert (folder / f"again-{method}" / name).read_bytes() == (out / name).read_bytes()
     other = json.loads((folder / f"again-{method}" / "card.json").read_text("utf-8"))
     assert other["measured"] == card["measured"]
+
+
+def test_the_card_says_what_else_decided_the_run(folder):
+    """Epochs and clip of PPO; the labels of pairs, in the command too; a rate that was asked for."""
+    cards = {}
+    for method, *more in (("ppo",), ("online-dpo", "--labels", "bradley-terry", "--learning-rate", 2e-3), ("dpo",)):
+        name = f"settings-{method}"
+        assert run(folder, method, f"work-{name}", name, *more).exit_code == 0
+        cards[method] = json.loads((folder / name / "card.json").read_text("utf-8"))
+    assert (cards["ppo"]["epochs"], cards["ppo"]["clip"]) == (4, 0.2)
+    assert cards["online-dpo"]["labels"] == "bradley-terry"
+    assert cards["online-dpo"]["command"].endswith("--learning-rate 0.002 --labels bradley-terry")
+    assert cards["online-dpo"]["aims_at"] == TILT
+    assert set(cards["online-dpo"]["curve"]) == {"loss", "reward", "kl"}
+    assert not {"labels", "epochs", "clip"} & set(cards["dpo"])
+    again = run(folder, "online-dpo", "work-settings-online-dpo", "other-rate", "--labels", "bradley-terry")
+    assert again.exit_code == 2
+    assert "another run" in again.output
+
+
+def test_a_sweep_makes_what_is_missing_and_nothing_twice(folder, monkeypatch):
+    made = []
+
+    def fake(method, reward, beta, out, *_, **__):
+        made.append((method, beta))
+        out.mkdir(parents=True)
+        (out / "card.json").write_text("{}")
+
+    monkeypatch.setattr(align_sweep, "main", fake)
+    out = folder / "swept"
+    asked = ("--reward", "length", "--out", out)
+    assert command("--methods", "ppo,rloo", "--betas", "0.1", *asked, entry=align_sweep.sweep).exit_code == 0
+    assert command("--methods", "rloo,dpo", "--betas", "0.1,0.2", *asked, entry=align_sweep.sweep).exit_code == 0
+    assert made == [("ppo", 0.1), ("rloo", 0.1), ("rloo", 0.2), ("dpo", 0.1), ("dpo", 0.2)]
+    assert {path.name for path in out.iterdir()} == {f"length-{method}-{beta:g}" for method, beta in made}
+    for wrong in (("grpo", "0.1"), ("rloo", "0.1,x"), ("rloo", "0"), ("rloo", "nan"), ("rloo", "inf")):
+        refused = command("--methods", wrong[0], "--betas", wrong[1], *asked, entry=align_sweep.sweep)
+        assert refused.exit_code == 2
+        assert "Error: Methods are" in refused.output
+
+
+def test_a_sweep_trains(folder):
+    """Through the real command, one step."""
+    places = ("--prior", folder / "prior", "--work", folder / "work-sweep", "--out", folder / "sweep")
+    asked = ("--methods", "online-ipo", "--betas", "0.5", "--reward", folder / "head")
+    small = ("--steps", 1, "--prompts", 2, "--held-out", 2, "--max-new", 2)
+    result = command(*asked, *places, *small, entry=align_sweep.sweep)
+    assert result.exit_code == 0, result.output
+    assert (folder / "sweep" / "head-online-ipo-0.5" / "adapter_model.safetensors").is_file()
 
 
 def test_prompts_of_the_study_are_never_learnt_from_or_measured_on():
@@ -75,12 +128,19 @@ def test_errors_are_one_sentence_and_exit_2(folder):
     result = command("--method", "rloo", "--reward", "none", "--beta", 1, "--prior", folder / "nowhere")
     assert result.exit_code == 2
     assert "Error: Cannot read" in result.output
-    assert command("--method", "ppo", "--beta", 1).exit_code == 2
+    assert command("--method", "grpo", "--reward", "none", "--beta", 1).exit_code == 2
     assert command("--method", "rloo", "--beta", 0).exit_code == 2
 
 
 def test_every_method_has_its_steps():
-    assert set(STEPS) == set(Method) == set(align.LEARNING_RATE)
+    assert set(STEPS) == set(Method) == set(LEARNING_RATE)
+
+
+def test_names_tell_labels_apart_where_a_method_has_them():
+    names = [named("a/length", method, 0.1, labels) for method in Method for labels in Labels]
+    assert "length-online-dpo-0.1" in names
+    assert "length-online-dpo-0.1-bradley-terry" in names
+    assert names.count("length-rloo-0.1") == 2
 
 
 def test_the_table_is_made_of_the_cards(folder):
@@ -91,6 +151,15 @@ def test_the_table_is_made_of_the_cards(folder):
     (row,) = [line for line in lines if line.startswith("| `one`")]
     assert f"| {kl['value']:.3f} [{kl['low']:.3f}, {kl['high']:.3f}] |" in row
     assert row.count("|") == lines[-2].count("|")
+    assert "| - |" not in row
+
+
+def test_the_table_shows_no_share_of_an_optimum_that_a_method_does_not_aim_at(folder):
+    run(folder, "online-ipo", "work-online-ipo", "other-cards/one")
+    card = json.loads((folder / "other-cards" / "one" / "card.json").read_text("utf-8"))
+    assert adapter_cards.table({"one": card}).count("| - | - | - |") == 1
+    found = adapter_cards.frame({"one": card}).set_index("quantity")
+    assert set(found.index[found["value"].isna()]) == set(adapter_cards.TILTED)
 
 
 def test_what_ships_is_small_whole_and_was_trained_with_the_shipped_head():
@@ -102,7 +171,8 @@ def test_what_ships_is_small_whole_and_was_trained_with_the_shipped_head():
     assert set(cards) == {path.name for path in folder.iterdir() if path.is_dir()}
     assert cards
     for name, card in cards.items():
-        assert name == f"{card['reward']}-{card['method']}-{card['beta']:g}"
+        labels = Labels(card.get("labels", Labels.REWARD))
+        assert name == named(card["reward"], Method(card["method"]), card["beta"], labels)
         assert (folder / name / "adapter_model.safetensors").stat().st_size < 2_000_000
         if card["reward"] == "preference":
             assert card["reward_described"] == load_head(shipped("reward")).describe()
