@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,10 +19,15 @@ CHUNK = 512  # positions per vocabulary-wide product: 100 MB of float32 logits a
 
 @dataclass(frozen=True)
 class Scores:
-    """One row an answer: log_prob [n] in nats, and the mean hidden state over its words [n, hidden] if asked for."""
+    """One row an answer: log_prob [n] in nats, and the mean hidden state over its words [n, hidden] if asked for.
+
+    states: if asked for, the final normalised state that each token was drawn from, one answer after the other
+    [tokens, hidden], at least in float32.
+    """
 
     log_prob: torch.Tensor
     features: torch.Tensor | None
+    states: torch.Tensor | None = None
 
 
 @torch.inference_mode()
@@ -32,24 +37,34 @@ def score(
     answers: Sequence[Sequence[int]],
     layer: int | None = None,
     strict: bool = False,
+    states: bool = False,
 ) -> Scores:
     """Score several answers to one prompt: log p(answer | prompt) and, for `layer` (1 = first), the features.
 
     The features are that block's output averaged over the answer without its EOS. strict: every answer is read on its
-    own by one thread, so that its bits depend on nothing else.
+    own by one thread, so that its bits depend on nothing else. states: return them too.
     Raises ValueError on an empty prompt or answer, and on strict with a network that only transformers computes.
     """
     _check(prompt, answers)
     if supports(model.network):
         with one_thread() if strict else nullcontext():
-            return _by_llama(model, prompt, answers, layer, strict)
+            return _by_llama(model, prompt, answers, layer, strict, states)
     if strict:
         raise ValueError(f"strict mode needs a Llama or Mistral network without biases; {model.name} is not one.")
-    return _by_network(model, prompt, answers, layer)
+    scores = _by_network(model, prompt, answers, layer)
+    if states:
+        before, _, inside = answer_states(model.network, prompt, answers)
+        return replace(scores, states=at_least_float32(before[inside]))
+    return scores
 
 
 def _by_llama(
-    model: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence[int]], layer: int | None, alone: bool
+    model: LanguageModel,
+    prompt: Sequence[int],
+    answers: Sequence[Sequence[int]],
+    layer: int | None,
+    alone: bool,
+    keep: bool,
 ) -> Scores:
     """By the decoder that also draws: the prompt read once, no padding in any product."""
     llama = prepared(model.network, model.network.dtype)
@@ -58,15 +73,21 @@ def _by_llama(
     log_prob = opening[[answer[0] for answer in answers]]
     words = _words(model, answers)
     features = None
+    starts = torch.tensor([0, *map(len, answers)], device=model.device).cumsum(0)
+    states = torch.empty(int(starts[-1]), len(prefix.state), dtype=llama.head_dtype, device=model.device)
+    states[starts[:-1]] = llama.normed(prefix.state[None])
     for read, after in read_answers(llama, prefix, answers, layer, alone):
         later = read.places[1:] > 0  # a token's law is read off the state of the one before it
         rows = read.rows[1:][later]
         log_prob.index_add_(0, rows, token_log_prob(llama, read.states[:-1][later], read.ids[1:][later]).double())
+        if keep:
+            states[starts[rows] + read.places[1:][later]] = llama.normed(read.states[:-1][later])
         if after is not None:
             features = after.new_zeros(len(answers), after.shape[1]) if features is None else features
             inside = read.places < words[read.rows]
             features.index_add_(0, read.rows[inside], after[inside])
-    return Scores(log_prob, None if features is None else features / words.clamp(min=1)[:, None])
+    means = None if features is None else features / words.clamp(min=1)[:, None]
+    return Scores(log_prob, means, states if keep else None)
 
 
 def _by_network(

@@ -93,8 +93,11 @@ class Llama:
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """The next token's logits, [n, V], at least in float32."""
-        normed = rms_norm(states, states.shape[-1:], self.last_norm, self.epsilon)
-        return self.head(normed.to(self.head_dtype))
+        return self.head(self.normed(states))
+
+    def normed(self, states: torch.Tensor) -> torch.Tensor:
+        """What the head reads, [n, hidden]: transformers' `last_hidden_state`, at least in float32."""
+        return rms_norm(states, states.shape[-1:], self.last_norm, self.epsilon).to(self.head_dtype)
 
 
 class _Block:
