@@ -12,7 +12,10 @@ from typing import Any
 import torch
 from transformers import DynamicCache, LogitsProcessor
 
+from empirical.engines.steering import Scorer, steering
 from empirical.logits_processors import Growing, end_tokens
+from empirical.models import LanguageModel
+from empirical.precision import at_least_float32
 from theory.guidance import classifier_free_guidance, classifier_guidance, controlled, kl_guided_temperature
 
 Rows = Callable[[torch.Tensor], torch.Tensor]
@@ -35,10 +38,10 @@ def lambda_of(guidance_scale: float | None = None, alpha: float | None = None, s
 
 
 class SecondPass:
-    """The same model over other prompts, followed by the same answers, with a cache of its own.
+    """A model over prompts of its own, followed by the answers that `generate` draws, with a cache of its own.
 
-    prompts: the evidence-free prompts' token ids, whole and of any lengths: one for all rows, or one for each prompt
-    given to `generate`, whose num_return_sequences rows then share it. Raises ValueError on an empty prompt.
+    prompts: token ids, whole and of any lengths: one for all rows, or one for each prompt given to `generate`, whose
+    num_return_sequences rows then share it. Raises ValueError on an empty prompt.
     """
 
     def __init__(self, network: Any, prompts: Sequence[Sequence[int]]) -> None:
@@ -51,7 +54,17 @@ class SecondPass:
 
     @torch.no_grad()
     def log_p(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """log p(. | evidence-free prompt, answer so far), [n, V] float64, where the first call has no answer yet."""
+        """log p(. | own prompt, answer so far), [n, V] float64, where the first call has no answer yet."""
+        out = self.network(**self._inputs(input_ids), logits_to_keep=1)
+        return out.logits[:, -1].double().log_softmax(-1)
+
+    @torch.no_grad()
+    def states(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """The final normalised states of the last tokens, [n, hidden]."""
+        return self.network.get_decoder()(**self._inputs(input_ids)).last_hidden_state[:, -1]
+
+    def _inputs(self, input_ids: torch.Tensor) -> dict[str, Any]:
+        """What the network is fed: the prompts in the first call, then the token that was drawn last."""
         if self._growing.begins(input_ids):
             ids, self._mask = self._opening(len(input_ids), input_ids.device)
             self._cache = DynamicCache(config=self.network.config)
@@ -60,21 +73,19 @@ class SecondPass:
             self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)
         # From the mask, because padding on the left would shift positions counted from the first column.
         positions = (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        out = self.network(
-            input_ids=ids,
-            attention_mask=self._mask,
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return out.logits[:, -1].double().log_softmax(-1)
+        return {
+            "input_ids": ids,
+            "attention_mask": self._mask,
+            "position_ids": positions,
+            "past_key_values": self._cache,
+            "use_cache": True,
+        }
 
     def _opening(self, rows: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """The prompts, one a row, padded on the left, and their mask."""
         copies, left = divmod(rows, len(self.prompts))
         if left or not copies:
-            raise ValueError(f"{len(self.prompts)} evidence-free prompts cannot be shared by {rows} rows.")
+            raise ValueError(f"{len(self.prompts)} prompts of the second pass cannot be shared by {rows} rows.")
         ids = _left_padded(self.prompts)
         mask = _left_padded([torch.ones_like(prompt) for prompt in self.prompts])
         return ids.repeat_interleave(copies, dim=0).to(device), mask.repeat_interleave(copies, dim=0).to(device)
@@ -135,6 +146,28 @@ class ControlledDecoding(LogitsProcessor):
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The guided log-probabilities [n, V] in the dtype of the scores."""
         return controlled(_log_p(scores), self.values(input_ids), self.lam).to(scores.dtype)
+
+
+class ScorerValues:
+    """`values` for `ControlledDecoding` from a prefix scorer: V of each next token, off a second pass of its base.
+
+    base: the model whose states the scorer reads; prompts: those given to `generate`, as for `SecondPass`; weights: of
+    the scorer's rewards. The second pass keeps right what a processor cannot see: padding, and states. In the engine,
+    `empirical.control.tokenwise` needs it only where another model draws.
+    Raises ValueError as `SecondPass` and `empirical.engines.steering.steering`.
+    """
+
+    def __init__(
+        self, scorer: Scorer, base: LanguageModel, prompts: Sequence[Sequence[int]], weights: Sequence[float] = (1.0,)
+    ) -> None:
+        self.steered = steering(base, scorer)
+        self.steered.check_weights(weights)
+        self.base, self.weights = SecondPass(base.network, prompts), torch.tensor(weights, dtype=torch.float64)
+
+    def __call__(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """The values [n, V] behind the token ids so far."""
+        states = at_least_float32(self.base.states(input_ids))
+        return self.steered.values(states, self.weights.to(states.device).expand(len(states), -1))
 
 
 class _Running:

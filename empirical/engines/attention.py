@@ -46,6 +46,11 @@ class SharedPrompts:
         self.prefixes[target], self.bounds[target] = self.prefixes[source], self.bounds[source]
         self.prefixes[source] = None
 
+    def copy(self, source: int, targets: Sequence[int], first: int, end: int) -> None:
+        """Give other slots a text's positions `first` to `end` - 1; what comes before is the same in all of them."""
+        begin, stop = (position - self.prefixes[source].length for position in (first, end))
+        self.written[:, :, list(targets), :, begin:stop] = self.written[:, :, source, None, :, begin:stop]
+
     def attend(
         self,
         layer: int,
@@ -53,25 +58,26 @@ class SharedPrompts:
         cos: torch.Tensor,
         sin: torch.Tensor,
         positions: torch.Tensor,
-        first: int = 0,
+        slots: Sequence[int] | None = None,
     ) -> torch.Tensor:
-        """Attention's output [n, query heads x width] of slot first + i's token at positions[i], which is now kept.
+        """Attention's output [n, query heads x width] of slots[i]'s token at positions[i], which is now kept.
 
-        heads: [n, query heads + 2 x key heads, width], not rotated; cos, sin: [n, width].
+        heads: [n, query heads + 2 x key heads, width], not rotated; cos, sin: [n, width]; slots:
+        0 to n - 1 unless given.
         """
-        slots = slice(first, first + len(heads))
-        bounds, written = self.bounds[slots], self.written[layer, :, slots]
+        numbers = np.arange(len(heads)) if slots is None else np.asarray(slots)
+        bounds, written = self.bounds[numbers], self.written[layer]
         inputs, *turns = (part.to(self.dtype).numpy() for part in (heads, cos, sin))
         mixed = np.empty((len(heads), heads.shape[1] - 2 * written.shape[2], heads.shape[2]), inputs.dtype)
         steps = positions.numpy() - (bounds[:, 1] - bounds[:, 0])
-        arguments = (inputs, *turns, self.read[layer], written[0], written[1], bounds, steps, mixed)
+        arguments = (inputs, *turns, self.read[layer], written[0], written[1], numbers, bounds, steps, mixed)
         in_shares(lambda first, end: _attend(*arguments, first, end), len(heads))
         return torch.from_numpy(mixed).flatten(1).to(heads.dtype)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _attend(
-    heads, cos, sin, read, all_keys, all_values, bounds, steps, mixed, first, end
+    heads, cos, sin, read, all_keys, all_values, slots, bounds, steps, mixed, first, end
 ):  # pragma: no cover (compiled)
     key_heads, longest, width = all_keys.shape[1:]
     groups = mixed.shape[1] // key_heads
@@ -82,7 +88,7 @@ def _attend(
         begin, stop, step = bounds[row, 0], bounds[row, 1], steps[row]
         prompt = stop - begin
         for head in range(key_heads):
-            keys, values = all_keys[row, head], all_values[row, head]
+            keys, values = all_keys[slots[row], head], all_values[slots[row], head]
             _rotate(heads[row, groups * key_heads + head], cos[row], sin[row], keys[step])
             values[step] = heads[row, (groups + 1) * key_heads + head]
             for group in range(groups):

@@ -4,7 +4,7 @@ Texts of different lengths and prompts share a step: each attends to its own pos
 not depend on its neighbours, up to rounding; in strict mode, to the last bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -55,24 +55,40 @@ class LlamaDecoder:
         """Move a text of `length` tokens to another slot."""
         self.kept.move(source, target, length)
 
-    def step(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Feed slot i its next token, tokens[i], at positions[i]; return the states [n, hidden] of slots 0 to n - 1."""
+    def copy(self, source: int, targets: Sequence[int], first: int, end: int) -> None:
+        """Give other slots a text's positions `first` to `end` - 1; what comes before is the same in all of them."""
+        self.kept.copy(source, targets, first, end)
+
+    def step(self, tokens: torch.Tensor, positions: torch.Tensor, slots: Sequence[int] | None = None) -> torch.Tensor:
+        """Feed slots[i] its next token, tokens[i], at positions[i]; return the states [n, hidden] of those slots.
+
+        slots: 0 to n - 1 unless given.
+        """
+        chosen = range(len(tokens)) if slots is None else slots
         if not self.strict:
-            return self._step(tokens, positions, 0)
-        rows = zip(tokens.split(1), positions.split(1), strict=True)
+            return self._step(tokens, positions, chosen)
+        rows = zip(tokens.split(1), positions.split(1), chosen, strict=True)
         with self._rows_alone():
-            return torch.cat([self._step(token, position, row) for row, (token, position) in enumerate(rows)])
+            return torch.cat([self._step(token, position, range(slot, slot + 1)) for token, position, slot in rows])
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """The next token's logits, [n, V]."""
-        if not self.strict:
-            return self.llama.logits(states)
-        with self._rows_alone():
-            return torch.cat([self.llama.logits(state) for state in states.split(1)])
+        return self.by_row(self.llama.logits, states)
 
-    def _step(self, tokens: torch.Tensor, positions: torch.Tensor, first: int) -> torch.Tensor:
+    def features(self, states: torch.Tensor) -> torch.Tensor:
+        """What a prefix scorer reads, [n, hidden]: the final normalised states, at least in float32."""
+        return self.by_row(self.llama.normed, states)
+
+    def by_row(self, work: Callable[..., torch.Tensor], *lines: torch.Tensor) -> torch.Tensor:
+        """work(*lines) of tensors with the rows first; in strict mode, of each row on its own."""
+        if not self.strict:
+            return work(*lines)
+        with self._rows_alone():
+            return torch.cat([work(*row) for row in zip(*(line.split(1) for line in lines), strict=True)])
+
+    def _step(self, tokens: torch.Tensor, positions: torch.Tensor, slots: Sequence[int]) -> torch.Tensor:
         def attention(layer: int, heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-            return self.kept.attend(layer, heads, cos, sin, positions, first)
+            return self.kept.attend(layer, heads, cos, sin, positions, slots)
 
         return self.llama.states(tokens, self.cos[positions], self.sin[positions], attention)
 

@@ -86,33 +86,48 @@ def _draw(logits, recipes, uniforms, tokens, figures, counted):  # pragma: no co
     for row in range(len(logits)):
         T, kind, value = recipes[row, 0], int(recipes[row, 1]), recipes[row, 2]  # noqa: N806
         scaled, weight = np.empty(logits.shape[1]), np.empty(logits.shape[1])
-        valid, base, mass, cross, least = _weigh(logits[row], T, scaled, weight)
+        valid, base, mass, cross, least = weigh(logits[row], T, scaled, weight)
         tokens[row], counted[row] = -1, 0
         if not valid:
             continue
-        log_mass = np.log(mass)
-        entropy = log_mass - cross / mass
-        if kind == ETA:
-            bar = min(np.log(value), -entropy + 0.5 * np.log(value))
-            _cut_below(scaled, weight, min(bar + log_mass, 0.0))
-        elif kind == MIN_P:
-            _cut_below(scaled, weight, np.log(value))
-        elif (kind == TOP_K and value < len(weight)) or (kind in (NUCLEUS, TYPICAL) and value < 1):
-            centre = log_mass - entropy if kind == TYPICAL else 0.0
-            target = value if kind == TOP_K else (value - ROUNDING) * mass
-            counted[row] = _keep_prefix(scaled, weight, centre, least, target, kind == TOP_K)
-        total = _sum(weight)
-        cumulative, goal, token = 0.0, uniforms[row] * total, 0
-        for a in range(len(weight)):
-            if weight[a] > 0:
-                cumulative += weight[a]
-                token = a
-                if cumulative > goal:
-                    break
+        counted[row] = truncate(kind, value, scaled, weight, mass, cross, least)
+        total = sum_of(weight)
+        token = pick(weight, uniforms[row] * total)
         tokens[row] = token
         figures[row, 0] = scaled[token] - np.log(total)
         figures[row, 1] = np.log(total) - np.log(base) / T
         figures[row, 2] = scaled[token] * T - np.log(base)
+
+
+@njit(inline="always")
+def truncate(kind, value, scaled, weight, mass, cross, least):  # pragma: no cover (compiled)
+    """Set the weights of the tokens that a rule cuts to 0; return how many were sorted. Arguments as `weigh` leaves."""
+    log_mass = np.log(mass)
+    entropy = log_mass - cross / mass
+    found = 0
+    if kind == ETA:
+        bar = min(np.log(value), -entropy + 0.5 * np.log(value))
+        _cut_below(scaled, weight, min(bar + log_mass, 0.0))
+    elif kind == MIN_P:
+        _cut_below(scaled, weight, np.log(value))
+    elif (kind == TOP_K and value < len(weight)) or (kind in (NUCLEUS, TYPICAL) and value < 1):
+        centre = log_mass - entropy if kind == TYPICAL else 0.0
+        target = value if kind == TOP_K else (value - ROUNDING) * mass
+        found = _keep_prefix(scaled, weight, centre, least, target, kind == TOP_K)
+    return found
+
+
+@njit(inline="always")
+def pick(weight, goal):  # pragma: no cover (compiled)
+    """The first token at which the cumulative weight exceeds the goal, never one of weight 0."""
+    cumulative, token = 0.0, 0
+    for a in range(len(weight)):
+        if weight[a] > 0:
+            cumulative += weight[a]
+            token = a
+            if cumulative > goal:
+                break
+    return token
 
 
 @njit(inline="always")
@@ -128,7 +143,7 @@ def exponential(x):  # pragma: no cover (compiled)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _weigh(line, T, scaled, weight):  # noqa: N803  # pragma: no cover (compiled)
+def weigh(line, T, scaled, weight):  # noqa: N803  # pragma: no cover (compiled)
     """Fill log-weights and weights, both relative to the top; (valid, sum p e^-top, mass, sum w log w, least log w)."""
     top, faults = -np.inf, 0
     for a in range(len(line)):
@@ -151,7 +166,7 @@ def _weigh(line, T, scaled, weight):  # noqa: N803  # pragma: no cover (compiled
 
 
 @njit(cache=True, fastmath={"reassoc"})
-def _sum(weight):  # pragma: no cover (compiled)
+def sum_of(weight):  # pragma: no cover (compiled)
     total = 0.0
     for a in range(len(weight)):
         total += weight[a]

@@ -5,10 +5,12 @@ from itertools import groupby
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import DynamicCache
 
-from empirical.engines.drawing import draw
+from empirical.engines.drawing import extend
 from empirical.engines.jobs import Answer, Job
+from empirical.engines.steering import Steering
 from empirical.models import LanguageModel
 from empirical.precision import at_least_float32
 
@@ -16,11 +18,12 @@ from empirical.precision import at_least_float32
 class PortableEngine:
     """Rows of one prompt share its cache and every forward pass; a finished row leaves the batch."""
 
-    def __init__(self, model: LanguageModel, rows: int = 64) -> None:
-        self.model, self.rows = model, rows
+    def __init__(self, model: LanguageModel, rows: int = 64, steering: Steering | None = None) -> None:
+        self.model, self.rows, self.steering = model, rows, steering or Steering()
 
     def stream(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Answer]]:
         """Each job's number and answer. Jobs of one prompt that follow each other are drawn together."""
+        self.steering.check(jobs)
         for _, group in groupby(enumerate(jobs), key=lambda numbered: numbered[1].prompt):
             numbered = list(group)
             for first in range(0, len(numbered), self.rows):
@@ -30,22 +33,43 @@ class PortableEngine:
     @torch.inference_mode()
     def _batch(self, jobs: Sequence[Job]) -> list[Answer]:
         model, answers, rows = self.model, [Answer() for _ in jobs], list(range(len(jobs)))
-        decoder, head = model.network.get_decoder(), model.network.get_output_embeddings()
-        cache = DynamicCache(config=model.network.config)
-        opening = decoder(torch.tensor([jobs[0].prompt], device=model.device), past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(len(rows))
-        states = opening.last_hidden_state[:, -1].expand(len(rows), -1)
+        head = model.network.get_output_embeddings()
+        steered = self.steering.scorer is not None and any(job.control for job in jobs)
+        readers = [
+            _Reader(one, jobs[0].prompt, len(jobs)) for one in (model, self.steering.base if steered else None) if one
+        ]
         while True:
-            uniforms = np.array([jobs[row].uniforms[len(answers[row].token_ids)] for row in rows])
-            drawn = draw(at_least_float32(head(states)), [jobs[row].adaptor for row in rows], uniforms)
-            figures = zip(drawn.tokens, drawn.log_proposal, drawn.log_kept, drawn.log_model, strict=True)
-            for row, (token, log_proposal, log_kept, log_model) in zip(rows, figures, strict=True):
-                answers[row].add(int(token), log_proposal, log_kept, log_model, model.eos)
+            states = [reader.states for reader in readers]
+
+            def valued(weights: torch.Tensor, read: torch.Tensor = states[-1]) -> torch.Tensor:
+                return self.steering.values(at_least_float32(read), weights)
+
+            going_on = [jobs[row] for row in rows]
+            drawn = extend(
+                [answers[row] for row in rows], going_on, at_least_float32(head(states[0])), model.eos, valued
+            )
             going = [place for place, row in enumerate(rows) if not answers[row].ended(len(jobs[row].uniforms))]
             if not going:
                 return answers
-            tokens = torch.as_tensor(drawn.tokens[going], device=model.device)
-            if len(going) < len(rows):
-                cache.batch_select_indices(torch.tensor(going, device=model.device))
-                rows = [rows[place] for place in going]
-            states = decoder(tokens[:, None], past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
+            for reader in readers:
+                reader.step(drawn.tokens, going)
+            rows = [rows[place] for place in going]
+
+
+class _Reader:
+    """A network and its cache over some texts of one prompt; `states` [n, hidden] of their last tokens."""
+
+    def __init__(self, model: LanguageModel, prompt: Sequence[int], rows: int) -> None:
+        self.decoder, self.device = model.network.get_decoder(), model.device
+        self.cache = DynamicCache(config=model.network.config)
+        opening = self.decoder(torch.tensor([prompt], device=self.device), past_key_values=self.cache, use_cache=True)
+        self.cache.batch_repeat_interleave(rows)
+        self.states = opening.last_hidden_state[:, -1].expand(rows, -1)
+
+    def step(self, tokens: NDArray[np.int64], going: Sequence[int]) -> None:
+        """Feed the texts that go on their tokens; the others leave."""
+        if len(going) < len(tokens):
+            self.cache.batch_select_indices(torch.tensor(going, device=self.device))
+        ids = torch.as_tensor(tokens[going], device=self.device)
+        out = self.decoder(ids[:, None], past_key_values=self.cache, use_cache=True)
+        self.states = out.last_hidden_state[:, -1]

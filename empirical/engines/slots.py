@@ -37,6 +37,10 @@ class Slots:
         """Move a text of `length` tokens to another slot."""
         self.cache[:, :, target, :, :length] = self.cache[:, :, source, :, :length]
 
+    def copy(self, source: int, targets: Sequence[int], first: int, end: int) -> None:
+        """Give other slots a text's positions `first` to `end` - 1; what comes before is the same in all of them."""
+        self.cache[:, :, list(targets), :, first:end] = self.cache[:, :, source, None, :, first:end]
+
     def attend(
         self,
         layer: int,
@@ -44,21 +48,24 @@ class Slots:
         cos: torch.Tensor,
         sin: torch.Tensor,
         positions: torch.Tensor,
-        first: int = 0,
+        slots: Sequence[int] | None = None,
     ) -> torch.Tensor:
-        """Attention's output [n, query heads x width] of slot first + i's token at positions[i], which is now kept.
+        """Attention's output [n, query heads x width] of slots[i]'s token at positions[i], which is now kept.
 
-        heads: [n, query heads + 2 x key heads, width], not rotated; cos, sin: [n, width].
+        heads: [n, query heads + 2 x key heads, width], not rotated; cos, sin: [n, width]. slots: 0 to n - 1 unless
+        given; a range of them is read where it lies, others are gathered.
         """
         q, k, v = rotated(heads, self.key_heads, cos, sin)
-        rows, longest = torch.arange(len(heads), device=heads.device), int(positions.max()) + 1
-        keys, values = self.cache[layer, :, first : first + len(heads)]
-        keys[rows, :, positions], values[rows, :, positions] = k, v
+        numbers = range(len(heads)) if slots is None else slots
+        rows, longest = torch.tensor(numbers, device=heads.device), int(positions.max()) + 1
+        self.cache[layer, 0, rows, :, positions], self.cache[layer, 1, rows, :, positions] = k, v
+        chosen = slice(numbers.start, numbers.stop) if isinstance(numbers, range) else rows
+        keys, values = self.cache[layer, 0, chosen, :, :longest], self.cache[layer, 1, chosen, :, :longest]
         seen = torch.arange(longest, device=heads.device) <= positions[:, None]
         # The queries that share a key head are folded into the query axis, so no key is copied.
         folded = q.unflatten(1, (self.key_heads, -1))
         mask = seen[:, None, None]
-        return scaled_dot_product_attention(folded, keys[:, :, :longest], values[:, :, :longest], mask).flatten(1)
+        return scaled_dot_product_attention(folded, keys, values, mask).flatten(1)
 
 
 def rotated(

@@ -4,16 +4,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 
 from empirical.engines.decoder import LlamaDecoder
-from empirical.engines.drawing import draw
+from empirical.engines.drawing import extend
 from empirical.engines.jobs import Answer, Engine, Job, answers
 from empirical.engines.llama import prepared, supports
+from empirical.engines.pairs import PairedDecoder
 from empirical.engines.portable import PortableEngine
-from empirical.engines.slots import Prefix
+from empirical.engines.steering import Scorer, Steering, steering
 from empirical.models import LanguageModel
 
 ROWS = 64  # texts a step: more gain nothing on two cores, and their caches take 2 GB at 300 tokens of the default model
@@ -26,19 +28,47 @@ def engine(
     dtype: torch.dtype | None = None,
     strict: bool = False,
     compiled: bool = False,
+    scorer: Scorer | None = None,
+    base: LanguageModel | None = None,
 ) -> Engine:
     """The engine for a model: the fast one where it computes what the network does, else the portable one.
 
     longest: tokens of the longest prompt and its answer together; rows: texts a step; dtype: what the body runs in, the
-    network's own unless given; strict: a text's bits depend on its job alone; compiled: use torch.compile.
-    Raises ValueError where strict is asked of a network that only the portable engine runs.
+    network's own unless given; strict: a text's bits depend on its job alone; compiled: use torch.compile; scorer:
+    steers the jobs that ask for control, off the states of `base` if that is another model (`engines.steering`).
+    Raises ValueError where strict is asked of a network that only the portable engine runs, and as `steering`.
     """
-    if supports(model.network):
-        llama = prepared(model.network, dtype or model.network.dtype, compiled)
-        return TorchEngine(model, LlamaDecoder(llama, rows, longest, strict), rows)
-    if strict:
-        raise ValueError(f"strict mode needs a Llama or Mistral network without biases; {model.name} is not one.")
-    return PortableEngine(model, rows)
+    steered = steering(model, scorer, base)
+    made = decoder(model, rows, longest, dtype, strict, compiled, steered.base)
+    if made is not None:
+        return TorchEngine(model, made, rows, steered)
+    return PortableEngine(model, rows, steered)
+
+
+def decoder(
+    model: LanguageModel,
+    slots: int,
+    longest: int,
+    dtype: torch.dtype | None = None,
+    strict: bool = False,
+    compiled: bool = False,
+    base: LanguageModel | None = None,
+) -> LlamaDecoder | PairedDecoder | None:
+    """Incremental decoding as `engine` uses it, or None where a network needs the portable engine.
+
+    base: the model whose states a scorer reads, if it is another one. Raises ValueError on strict where it is None.
+    """
+    models = [model] if base is None else [model, base]
+    for one in models:
+        if not supports(one.network):
+            if strict:
+                raise ValueError(f"strict mode needs a Llama or Mistral network without biases; {one.name} is not one.")
+            return None
+    made = [
+        LlamaDecoder(prepared(one.network, dtype or one.network.dtype, compiled), slots, longest, strict)
+        for one in models
+    ]
+    return made[0] if base is None else PairedDecoder(*made)
 
 
 def sample(model: LanguageModel, jobs: Sequence[Job]) -> list[Answer]:
@@ -63,17 +93,20 @@ class TorchEngine:
     slot and a waiting one takes the last: no step has idle rows while any job waits.
     """
 
-    def __init__(self, model: LanguageModel, decoder: LlamaDecoder, rows: int) -> None:
-        self.model, self.decoder, self.rows = model, decoder, rows
+    def __init__(
+        self, model: LanguageModel, decoder: LlamaDecoder | PairedDecoder, rows: int, steered: Steering | None = None
+    ) -> None:
+        self.model, self.decoder, self.rows, self.steered = model, decoder, rows, steered or Steering()
         self.sorted = 0
         """Tokens that had to be sorted so far, all rows together."""
 
     @torch.inference_mode()
     def stream(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Answer]]:
         """Each job's number and answer, as soon as it is done."""
+        self.steered.check(jobs)
         waiting, texts = deque(enumerate(jobs)), list[_Text]()
         states = torch.empty(0)
-        prefixes: dict[tuple[int, ...], Prefix] = {}
+        prefixes: dict[tuple[int, ...], Any] = {}
         while waiting or texts:
             entering = [waiting.popleft() for _ in range(min(len(waiting), self.rows - len(texts)))]
             if entering:
@@ -82,7 +115,7 @@ class TorchEngine:
                 states = torch.cat([states, opened]) if len(states) else opened
                 still = {job.prompt for _, job in islice(waiting, self.rows)}
                 prefixes = {prompt: prefix for prompt, prefix in prefixes.items() if prompt in still}
-            tokens = self._draw(texts, self.decoder.logits(states))
+            tokens = self._draw(texts, states)
             for slot in range(len(texts) - 1, -1, -1):
                 if texts[slot].answer.ended(len(texts[slot].job.uniforms)):
                     yield texts[slot].number, texts[slot].answer
@@ -99,7 +132,7 @@ class TorchEngine:
                 states = states[:0]
 
     def _enter(
-        self, entering: Sequence[tuple[int, Job]], first: int, prefixes: dict[tuple[int, ...], Prefix]
+        self, entering: Sequence[tuple[int, Job]], first: int, prefixes: dict[tuple[int, ...], Any]
     ) -> torch.Tensor:
         """Put the jobs' prompts into the slots from `first` on; return their states."""
         slots: dict[tuple[int, ...], list[int]] = {}
@@ -111,12 +144,13 @@ class TorchEngine:
             self.decoder.place(prefixes[prompt], places)
         return torch.stack([prefixes[job.prompt].state for _, job in entering])
 
-    def _draw(self, texts: Sequence[_Text], logits: torch.Tensor) -> np.ndarray:
+    def _draw(self, texts: Sequence[_Text], states: torch.Tensor) -> np.ndarray:
         """Draw one token a text and add it to the text's answer."""
-        uniforms = np.array([text.job.uniforms[len(text.answer.token_ids)] for text in texts])
-        drawn = draw(logits, [text.job.adaptor for text in texts], uniforms)
+
+        def valued(weights: torch.Tensor) -> torch.Tensor:
+            return self.decoder.by_row(self.steered.values, self.decoder.features(states), weights)
+
+        jobs, answers = [text.job for text in texts], [text.answer for text in texts]
+        drawn = extend(answers, jobs, self.decoder.logits(states), self.model.eos, valued)
         self.sorted += int(drawn.sorted.sum())
-        figures = zip(drawn.tokens, drawn.log_proposal, drawn.log_kept, drawn.log_model, strict=True)
-        for text, (token, log_proposal, log_kept, log_model) in zip(texts, figures, strict=True):
-            text.answer.add(int(token), log_proposal, log_kept, log_model, self.model.eos)
         return drawn.tokens

@@ -104,6 +104,8 @@ class VllmEngine:
                     f"A prompt and its answer may take {job.longest} tokens but this engine was made for "
                     f"{self.longest}; make it with longest={job.longest}."
                 )
+            if job.control:
+                raise InputError("vLLM draws without control; draw controlled answers with the default engine.")
             try:
                 rebuilt(job.adaptor.parts)
             except ValueError as problem:

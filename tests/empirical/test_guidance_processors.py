@@ -237,5 +237,5 @@ def test_empty_prompts_are_refused(model, prompts):
 
 def test_rows_that_cannot_share_are_refused(model):
     guide = KLGuidedTemperature(model.network, [[1]] * 3, 1.0)
-    with pytest.raises(ValueError, match="3 evidence-free prompts cannot be shared by 2 rows"):
+    with pytest.raises(ValueError, match="3 prompts of the second pass cannot be shared by 2 rows"):
         generate(model, [guide])

@@ -41,7 +41,7 @@ def test_the_same_as_torchs_attention_over_copied_prompts(prompts, key_heads, gr
             arguments = (layer, heads, cos, sin, positions)
             torch.testing.assert_close(ours.attend(*arguments), theirs.attend(*arguments), atol=1e-10, rtol=1e-10)
             one = slice(1, 2)  # a slot on its own
-            alone = ours.attend(layer, heads[one], cos[one], sin[one], positions[one], first=1)
+            alone = ours.attend(layer, heads[one], cos[one], sin[one], positions[one], [1])
             assert torch.equal(alone, ours.attend(*arguments)[one]), "bits must not depend on the other rows"
         positions += 1
         if time == 1:
@@ -49,6 +49,30 @@ def test_the_same_as_torchs_attention_over_copied_prompts(prompts, key_heads, gr
                 kept.move(3, 0, int(positions[3]))
                 kept.place(read[-1], [3])
             positions[0], positions[3] = positions[3].item(), read[-1].length
+
+
+@pytest.mark.parametrize("make", [SharedPrompts, lambda *sizes: Slots(*sizes, torch.device("cpu"))])
+def test_slots_in_any_order_and_copies_of_a_span(make):
+    """Three slots begin alike; two of them write on in another order; the span of one is copied to the others."""
+    generator = torch.Generator().manual_seed(0)
+    ours, alone = (make((1, 1, 4), 4, 16, torch.float64) for _ in range(2))
+    prefix = Prefix(random(generator, 1, 2, 1, 3, 4), torch.zeros(1))
+    cos, sin = random(generator, 2, 1, 4).unbind()
+    for kept in (ours, alone):
+        kept.place(prefix, [0, 1, 3])
+    lines = random(generator, 5, 2, 3, 4)  # what slots 3 and 1 write at positions 3 and 4, then at 5
+    for time in range(2):
+        at = torch.tensor([3 + time] * 2)
+        both = ours.attend(0, lines[time], cos.expand(2, -1), sin.expand(2, -1), at, [3, 1])
+        each = [alone.attend(0, lines[time, i : i + 1], cos, sin, at[:1], [slot]) for i, slot in ((0, 3), (1, 1))]
+        torch.testing.assert_close(both, torch.cat(each), atol=1e-12, rtol=0)  # float64 sums of a few terms
+    ours.copy(3, [0, 1], 3, 5)
+    line, at = lines[3, :1], torch.tensor([5] * 3)
+    found = ours.attend(0, line.expand(3, -1, -1), cos.expand(3, -1), sin.expand(3, -1), at, [0, 1, 3])
+    expected = alone.attend(0, line, cos, sin, at[:1], [3])
+    torch.testing.assert_close(found, expected.expand(3, -1), atol=1e-12, rtol=0)
+    other = alone.attend(0, line, cos, sin, at[:1], [1])
+    assert not torch.allclose(expected, other), "without the copy another text would have been read"
 
 
 def test_a_prompt_is_kept_once():
