@@ -3,7 +3,8 @@
 from figures import FIGURES, redraw
 from toy.experiments import EXPERIMENTS
 
-REAL = {"tan_fig2", "tan_fig3", "tan_decomposition", "tan_prediction"}  # of studies; see tests/test_paper_repro.py
+REAL = {"tan_fig2", "tan_fig3", "tan_decomposition", "tan_prediction", "tan_adapters"}
+REAL |= {name for name in FIGURES if name.startswith("cd_")}  # of studies of real models, tested by themselves
 
 
 def test_figures_draw_from_small_tables(tmp_path):

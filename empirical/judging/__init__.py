@@ -1,0 +1,1 @@
+"""Judging answers: judges that are not the reward that was trained on, win rates, rewards and divergences."""

@@ -1,0 +1,103 @@
+"""The makers of the heads end to end on a tiny model, the heads that ship, and which of them judges what."""
+
+import json
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from empirical.judging import fit, heads
+from empirical.judging.judges import JUDGE_OF, NAMES, STANDS_FOR, head_scores, judge_of, shipped_head
+from empirical.models import load
+from empirical.preferences import PreferenceError
+from empirical.rewards import PreferenceHead, load_head, load_reward
+from empirical.scored import RewardError
+from empirical.shipped import shipped
+
+
+def write_data(folder):
+    """Twenty-four questions in each form; the letter z wins everywhere."""
+    fine, panda = [], []
+    for i in range(24):
+        answers = {f"prediction {k}": text for k, text in enumerate(("zzz", f"ab{i}", "ba", "ac"), 1)}
+        preference = [1 if first == 0 else 0 for first, _ in combinations(range(4), 2)]
+        fine.append({"question": f"why {i}", "passages": [["t", f"text {i}."]], "preference": preference, **answers})
+        votes = {f"annotator{k}": "1" if i % 2 else "2" for k in (1, 2, 3)}
+        other = "ba" * (1 + i % 4)
+        texts = ("zzz", other) if i % 2 else (other, "zzz")
+        panda.append({"instruction": f"do {i}", "input": "", "response1": texts[0], "response2": texts[1], **votes})
+    for name, rows in (("fine", fine), ("panda", panda)):
+        (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+    return folder / "fine.json", folder / "panda.json"
+
+
+@pytest.fixture
+def tiny(monkeypatch, tiny_folder):
+    monkeypatch.setattr(fit, "default_prior", lambda: load(tiny_folder / "prior"))
+    monkeypatch.setattr(fit, "LAYER", 2)
+    monkeypatch.setattr(heads, "RIDGES", (0.1, 10.0))
+
+
+def test_three_heads_and_their_card(tiny, tmp_path, capsys):
+    files = write_data(tmp_path)
+    fit.main(*files, out=tmp_path / "judge", work=tmp_path / "work")
+    text = (tmp_path / "judge" / "card.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in text, "no path of this machine"
+    assert json.loads(text) == json.loads(capsys.readouterr().out)
+    rows = {(row["head"], row["data"]): row for row in json.loads(text)["rows"] if "accuracy" in row}
+    for name in NAMES:
+        head = load_head(tmp_path / "judge" / name)
+        assert head.layer == 2
+        for data in ("finegrained", "pandalm"):
+            row = rows[name, data]
+            assert row["kind"] == ("held out" if data in fit.HEADS[name] else "transfer")
+            assert row["accuracy"] > 0.9, "one letter decides"
+            assert row["pairs"] == {"finegrained": 72, "pandalm": 24}[data]
+    assert rows["longer", "pandalm"]["accuracy"] < 1
+    assert rows["longer", "pandalm"]["length_correlation"] == pytest.approx(1)
+    assert rows["longer", "pandalm"]["where_shorter_preferred"] == 0
+
+
+def test_a_missing_file(tiny, tmp_path):
+    with pytest.raises(PreferenceError, match="pass the data set's own JSON"):
+        fit.main(tmp_path / "no.json", tmp_path / "no.json", out=tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_ships(name):
+    """Rules written before the fit: beyond chance on questions never seen; the card is the heads'."""
+    card = json.loads((shipped("judge") / "card.json").read_text(encoding="utf-8"))
+    head = shipped_head(name)
+    assert (head.layer, head.model_sha256) == (card["layer"], card["model_sha256"])
+    held_out = [row for row in card["rows"] if row["head"] == name and row["kind"] == "held out"]
+    assert [row["data"] for row in held_out] == card["heads"][name]
+    for row in held_out:
+        assert row["cluster_low"] > 0.5
+        assert row["low"] < row["accuracy"] < row["high"]
+
+
+def test_no_judge_learned_from_the_data_behind_its_reward():
+    behind = {**fit.HEADS, "preference": ("hh",), "length": ()}
+    assert all(not set(behind[reward]) & set(behind[judge]) for reward, judge in JUDGE_OF.items())
+    assert set(STANDS_FOR) == set(NAMES) == set(fit.HEADS)
+    assert judge_of("preference").describe() == shipped_head("both").describe()
+    for call in (judge_of, shipped_head):
+        with pytest.raises(RewardError, match="finegrained, pandalm, both"):
+            call("nobody")
+
+
+def test_a_judge_is_a_reward(triple):
+    """The same scores through `load_reward`'s folder and through one pass for several heads."""
+    prior, _, head = triple.prior, triple.aligned, triple.reward
+    half = PreferenceHead(head.weight / 2, head.mean, head.layer, head.model_sha256)
+    found = head_scores(prior, "hello", [[5, 6], [7, prior.eos]], {"whole": head, "half": half})
+    np.testing.assert_allclose(found["whole"], 2 * found["half"])
+    assert isinstance(load_reward(str(shipped("judge") / "both"), prior), PreferenceHead)
+
+
+def test_heads_of_another_model(triple):
+    other = PreferenceHead(triple.reward.weight, triple.reward.mean, 2, "another")
+    lower = PreferenceHead(triple.reward.weight, triple.reward.mean, 1, triple.prior.sha256)
+    for wrong in ({"other": other}, {"mine": triple.reward, "lower": lower}):
+        with pytest.raises(RewardError, match="pass the model they were fitted on"):
+            head_scores(triple.prior, "hello", [[5]], wrong)

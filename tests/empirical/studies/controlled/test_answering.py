@@ -1,0 +1,96 @@
+"""Answers and their figures: knobs free of units, whose log-probability is whose, KL of a policy that is the base."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from empirical.scoring import score
+from empirical.studies.controlled import answering, collecting
+from empirical.studies.controlled.answering import Spread, answer, rows_of
+from empirical.studies.controlled.cells import BASE, BEST, BLOCKS, DPO, FUDGE, HH, LENGTH, ON_DPO, PPO, Q, chosen
+from empirical.studies.controlled.parts import Source
+from empirical.studies.controlled.settings import OPPONENTS, POOL, Setting
+from empirical.studies.controlled.summing import cells_from
+from tests.empirical.studies.controlled.conftest import SIZE
+
+
+@pytest.fixture(scope="module")
+def rows(parts, study):
+    return collecting.collect(parts, SIZE, study[0].samples)
+
+
+def test_knobs_are_in_units_of_the_rewards_spread(parts):
+    spread = Spread({HH: 2.0, f"{LENGTH} in {HH}": 0.5})
+    assert spread.strength(HH, 3.0) == 1.5
+    mixed = Setting(HH, BLOCKS, scorer=FUDGE, knob="K", value=4.0, M=2.0, weight=0.25)
+    assert answering._weights(parts, mixed, spread) == (-1.0, 1.0, 0.0)
+    assert answering._weights(parts, replace(mixed, weight=0.0), spread) == (0.0, 1.0, 0.0)
+    alone = {key: scorer.combined([0.0, 1.0, 0.0]) for key, scorer in parts.scorers.items()}
+    named = {key: replace(scorer.about, rewards=("preference",)) for key, scorer in alone.items()}
+    for key, scorer in alone.items():
+        scorer.about = named[key]
+    with pytest.raises(ValueError, match="no length to weigh"):
+        answering._weights(replace(parts, scorers=alone), mixed, spread)
+
+
+def test_the_spread_is_that_within_prompts():
+    pool = pd.DataFrame({"prompt": [0, 0, 1, 1], "reward": [0.0, 2.0, 100.0, 102.0], "token_ids": [[1]] * 4})
+    spread = Spread()
+    spread.learn(HH, pool, 4)
+    assert spread.of[HH] == pytest.approx(np.sqrt(2))
+    assert spread.of[f"{LENGTH} in {HH}"] == 1.0, "no spread at all moves no knob"
+
+
+def test_whose_log_probability_is_whose(parts, rows):
+    drawn, base = rows[0][Setting(HH, ON_DPO + POOL, beta=0.1)], parts.base
+    policy = parts.policies[HH, DPO, 0.1].load()
+    some = drawn[drawn.prompt == 1]
+    ids, answers = base.prompt_ids(parts.tasks[1].prompts[1]), [list(map(int, one)) for one in some.token_ids]
+    np.testing.assert_allclose(some.log_prior, score(base, ids, answers).log_prob.numpy(), atol=1e-4)
+    np.testing.assert_allclose(some.log_model, score(policy, ids, answers).log_prob.numpy(), atol=1e-4)
+
+
+def test_the_kl_of_what_is_drawn_from_a_policy_counts_the_way_to_it(parts, rows):
+    """KL(pi || p) <= bound + E_pi log d / p, by the weights with which best-of-K takes from the policy's pool."""
+    cells = cells_from(*_args(parts, rows))
+    for K in (4, 8):  # noqa: N806
+        found = chosen(cells, task=HH, method=ON_DPO + BEST, value=float(K), beta=0.1).sort_values("prompt_id")
+        drift = found.kl_bound - (np.log(K) - (K - 1) / K)
+        assert drift.nunique() == len(drift)
+        assert (found.kl_estimate <= found.kl_bound + 1e-12).all()
+        assert (found.kl_sum > np.log(K) - (K - 1) / K).all()
+    own = rows[0][Setting(HH, DPO, knob="beta", value=0.1)]
+    assert (own.kl > 0).all()
+
+
+def test_a_policy_that_is_the_base_spends_nothing(parts, tmp_path):
+    same = Source("the base again", "same", lambda: parts.base)
+    idle = replace(parts, policies={(HH, PPO, 1.0): same})
+    setting = Setting(HH, PPO, knob="beta", value=1.0)
+    made = answer(idle, parts.tasks[1], setting, SIZE, parts.base, Spread())
+    found = rows_of(idle, parts.tasks[1], setting, parts.base, made)
+    np.testing.assert_allclose(found.kl, 0, atol=1e-6)  # float32 log-probabilities of one network, twice
+
+
+def test_pools_and_opponents_share_no_randomness(rows):
+    pool, opponents = (rows[0][Setting(HH, kind)] for kind in (POOL, OPPONENTS))
+    first = pool[pool.sample_id < SIZE.opponents].token_ids.map(tuple).tolist()
+    assert np.mean([one == other for one, other in zip(first, opponents.token_ids.map(tuple), strict=True)]) < 0.5
+
+
+def test_wins_are_counted_against_opponents(parts, rows):
+    cells = cells_from(*_args(parts, rows))
+    drawn, against = rows[0][Setting(HH, POOL)], rows[0][Setting(HH, OPPONENTS)]
+    expected = []
+    for number, mine in drawn.groupby("prompt"):
+        theirs = against[against.prompt == number].judged.to_numpy()
+        wins = [(score > theirs).mean() + 0.5 * (score == theirs).mean() for score in mine.judged]
+        expected.append(np.mean(wins))
+    assert sorted(chosen(cells, task=HH, method=BASE).win) == pytest.approx(sorted(expected))
+    assert chosen(cells, task=HH, method=BLOCKS, scorer=Q).answers.unique().tolist() == [SIZE.answers]
+
+
+def _args(parts, rows):
+    return rows[0], parts, SIZE, rows[1]
