@@ -19,7 +19,10 @@ METHODS = {
     "online-dpo": ("^", "#009E73", "on-line DPO"),
     "online-ipo": ("D", "#CC79A7", "on-line IPO"),
 }
-TO_OPTIMUM = {"share_of_optimum": "share of the possible gain", "correlation_on_prior": "correlation with the reward"}
+TO_OPTIMUM = {
+    "share_of_optimum": ("Gain reached", "share of the possible gain"),
+    "correlation_on_prior": ("Reward learnt", "correlation with the reward"),
+}
 
 
 @style.styled
@@ -39,9 +42,9 @@ def draw(adapters: pd.DataFrame) -> Figure:
         wide = mine.pivot(index=["method", "beta"], columns="quantity", values=["value", "low", "high"])
         _gain(row[0], wide)
         row[0].set(title=f"{next(letters)}  {reward.capitalize()}: bought and paid", ylabel="mean reward gained")
-        for axes, (quantity, label) in zip(row[1:], TO_OPTIMUM.items(), strict=True):
+        for axes, (quantity, (short, label)) in zip(row[1:], TO_OPTIMUM.items(), strict=True):
             _against_beta(axes, wide, quantity)
-            axes.set(title=f"{next(letters)}  {reward.capitalize()}", ylabel=label)
+            axes.set(title=f"{next(letters)}  {short}", ylabel=label)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -55,7 +58,8 @@ def _gain(axes: Axes, wide: pd.DataFrame) -> None:
         for (_, beta), x, y in zip(some.index, kl, gain, strict=True):
             axes.annotate(f"β = {beta:g}", (x, y), (4, -8), textcoords="offset points", fontsize=6, color=colour)
     axes.axhline(0, color=style.GREY, lw=0.6, ls=":")
-    axes.set_xlabel("KL(aligned, prior), nats an answer")
+    axes.set(xscale="log", xlabel="KL(aligned, prior), nats an answer")
+    axes.margins(x=0.15)  # room for the last label
 
 
 def _against_beta(axes: Axes, wide: pd.DataFrame, quantity: str) -> None:
