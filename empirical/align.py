@@ -14,7 +14,7 @@ from empirical.alignment_distance import distance
 from empirical.alignment_methods import AIMS, LEARNING_RATE, PAIRED, STEPS, TILT, Method, named, settings_of, step_of
 from empirical.errors import InputError
 from empirical.fetch import cache_directory
-from empirical.models import LanguageModel, default_prior, load, with_adapter
+from empirical.models import LanguageModel, default_prior, load, refuse_long, with_adapter
 from empirical.online import Labels
 from empirical.ppo import EPOCHS
 from empirical.precision import use_fast_float32
@@ -70,6 +70,7 @@ def make(
     reward = load_reward(reward_name, prior, recipe.max_new)
     kind = Path(reward_name).name  # a name, not this machine's path
     learnt, held_out = prompts
+    refuse_long(prior, [*learnt, *held_out], recipe.max_new)
     settings = settings_of(method, labels)
     run = " ".join([prior.sha256, reward.describe(), method, str(len(learnt)), *map(str, settings.values())])
     step = step_of(method, prior, reward, learnt, recipe, labels, work.parent / "answers-learnt.json")

@@ -24,7 +24,7 @@ from empirical.engines.jobs import Answer, Job
 from empirical.engines.torch import sample
 from empirical.models import LanguageModel
 from empirical.randomness import uniforms
-from empirical.scored import Reward, Scored
+from empirical.scored import Reward, Scored, rewards_of
 from empirical.scoring import answer_log_prob, score
 from empirical.training import Recipe, Step
 from theory.adaptors import ancestral
@@ -54,7 +54,7 @@ def scored_answers(
     token_ids = [answer.token_ids for answer in drawn]
     scores = score(prior, prior.prompt_ids(prompt), token_ids, reward.layer)
     log_prior, log_model = scores.log_prob.double().cpu(), torch.tensor([answer.log_model for answer in drawn])
-    values = reward.score(Scored(prompt, token_ids, scores.features, log_prior.numpy(), log_model.numpy()))
+    values = rewards_of(reward, Scored(prompt, token_ids, scores.features, log_prior.numpy(), log_model.numpy()))
     return log_prior, torch.as_tensor(values, dtype=torch.float64)
 
 

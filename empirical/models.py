@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,18 @@ class LanguageModel:
     def prompt_ids(self, prompt: str) -> list[int]:
         """Token ids of one user turn, up to and including the mark that opens the assistant's answer."""
         return opening_ids(self.tokenizer, prompt, self.prompt_form, self.bos)
+
+
+def refuse_long(model: LanguageModel, prompts: Sequence[str], max_new: int) -> None:
+    """Raise ModelError where a prompt and its longest answer pass the model's context."""
+    limit = getattr(model.network.config, "max_position_embeddings", None)
+    for prompt in prompts if limit else ():
+        needed = len(model.prompt_ids(prompt)) + max_new
+        if needed > limit:
+            raise ModelError(
+                f"{model.name} reads {limit} tokens but the prompt {prompt[:40]!r} and its answer may take {needed}; "
+                "shorten the prompt or choose a preset with shorter answers."
+            )
 
 
 def load(

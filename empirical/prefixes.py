@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from empirical.prompts import prompt_id
-from empirical.scored import Scored
+from empirical.scored import Scored, rewards_of
 from empirical.scoring import score
 from empirical.sealed import UnusableError, seal, unseal
 from empirical.studies.tradeoff import Triple
@@ -48,4 +48,4 @@ def _scored(triple: Triple, prompt: str, rows: pd.DataFrame) -> np.ndarray:
     read = score(triple.prior, triple.prior.prompt_ids(prompt), answers, triple.reward.layer)
     aligned = score(triple.aligned, triple.aligned.prompt_ids(prompt), answers).log_prob.cpu().numpy()
     scored = Scored(prompt, answers, read.features, read.log_prob.cpu().numpy(), aligned)
-    return np.stack([scored.log_prior, aligned, triple.reward.score(scored)], axis=1)
+    return np.stack([scored.log_prior, aligned, rewards_of(triple.reward, scored)], axis=1)

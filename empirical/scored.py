@@ -41,3 +41,14 @@ class Reward(Protocol):
     def describe(self) -> str:
         """A name that changes when the reward does."""
         ...
+
+
+def rewards_of(reward: Reward, scored: Scored) -> Floats:
+    """The reward of each answer, [n], checked. Raises RewardError unless it is one finite number an answer."""
+    values = np.asarray(reward.score(scored), dtype=float)
+    if values.shape != (len(scored.token_ids),) or not np.isfinite(values).all():
+        raise RewardError(
+            f"The reward {reward.describe()} gave {values.size} values, {int(np.isfinite(values).sum())} of them "
+            f"finite, to {len(scored.token_ids)} answers; it must give one finite number each."
+        )
+    return values

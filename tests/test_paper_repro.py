@@ -156,6 +156,9 @@ def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path, capsys):
     assert "figure.pdf (No space left on device); free some space" in capsys.readouterr().err
 
 
+TINY = ["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/adapter"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -167,6 +170,7 @@ def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path, capsys):
         (["tradeoff", "--prior", "/nowhere", "--aligned", "/nowhere", "--reward", "secret"], "/nowhere"),
         (["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/prior", "--reward", "/none"], "'secret'"),
         (["tradeoff", "--prior", "{tiny}/prior"], "Pass --aligned"),
+        ([*TINY, "--prompts", "{blocked}", "--first", "1", "--preset", "smoke"], "reads 512 tokens but the prompt"),
         (["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/prior"], "nothing was aligned"),
         (["tradeoff", "--triple", "rlhf"], "meta-llama/Llama-2-7b-hf"),
         (["tradeoff", "--triple", "rlhf", "--reward", "secret"], "--triple alone"),
@@ -175,7 +179,7 @@ def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path, capsys):
 )
 def test_bad_input_is_one_sentence_and_exit_2(monkeypatch, tmp_path, tiny_folder, capsys, arguments, sentence):
     blocked = tmp_path / "file"
-    blocked.write_text("")
+    blocked.write_text("long " * 100)
     filled = [argument.format(blocked=blocked, tiny=tiny_folder) for argument in arguments]
     if "--out" not in filled and filled != ["nonsense"]:
         filled += ["--out", str(tmp_path / "out")]

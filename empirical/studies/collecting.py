@@ -15,6 +15,7 @@ from empirical.engines.jobs import Answer, Engine, Job
 from empirical.engines.llama import supports
 from empirical.engines.torch import engine
 from empirical.engines.vllm import VllmEngine, exported
+from empirical.models import refuse_long
 from empirical.precision import one_thread
 from empirical.presets import Settings
 from empirical.randomness import uniforms
@@ -115,7 +116,12 @@ def collect(
     store: Shards,
     maker: Maker = made,
 ) -> pd.DataFrame:
-    """All rows of the study; only missing shards are made. Raises InputError if another run has the store."""
+    """All rows of the study; only missing shards are made.
+
+    Raises InputError if another run has the store, and where a prompt and its answer pass a model's context.
+    """
+    for model in (triple.prior, triple.aligned):
+        refuse_long(model, prompts, settings.max_new)
     shards = shards_of(prompts, schemes, settings)
     with store.locked():
         missing = store.missing(shards)

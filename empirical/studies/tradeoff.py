@@ -9,9 +9,10 @@ import pandas as pd
 from empirical.engines.jobs import Answer
 from empirical.models import LanguageModel
 from empirical.prompts import prompt_id
-from empirical.rewards import Reward, Scored
+from empirical.rewards import Reward
 from empirical.rows import SCHEMA
 from empirical.schemes import Scheme
+from empirical.scored import Scored, rewards_of
 from empirical.scoring import score
 
 
@@ -51,7 +52,7 @@ def _scored(triple: Triple, prompt: str, answers: Sequence[Answer], strict: bool
             "log_kept": [answer.log_kept for answer in answers],
             "log_aligned": log_aligned,
             "log_prior": scored.log_prior,
-            "reward": triple.reward.score(scored),
+            "reward": rewards_of(triple.reward, scored),
         }
     )
 

@@ -16,6 +16,7 @@ from empirical.rewards import (
     load_head,
     load_reward,
 )
+from empirical.scored import rewards_of
 from empirical.sentiment import load_sentiment
 from empirical.shipped import shipped
 
@@ -84,3 +85,14 @@ def test_no_head_there(tmp_path):
 def test_no_reward_there(tmp_path, triple):
     with pytest.raises(RewardError, match="'secret'"):
         load_reward(str(tmp_path), triple.prior)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [np.inf, 0.0], [[1.0, 2.0]], 3.0, []])
+def test_a_reward_gives_one_finite_number_an_answer(values):
+    class Wrong(SecretReward):
+        def score(self, scored):
+            return np.array(values)
+
+    with pytest.raises(RewardError, match="to 2 answers; it must give one finite number each"):
+        rewards_of(Wrong(), scored())
+    np.testing.assert_array_equal(rewards_of(SecretReward(), scored()), [2.0, -1.0])
