@@ -77,7 +77,7 @@ def best_of(
 ) -> list[Chosen]:
     """Each job's best of K whole answers by the reward, the first among equals; a job's M is not read.
 
-    prior: whose features the reward reads, `model` unless given. Raises ValueError on a reward that is NaN.
+    prior: whose features the reward reads, `model` unless given. Raises RewardError if it is not finite.
     Source: Mudgal et al., section 3.2.
     """
     asked = [candidate for job in jobs for candidate in job.candidates]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from empirical.control import best_of, block_jobs, token_jobs, tokenwise
+from empirical.scored import RewardError
 from tests.empirical.control.test_blockwise import listed
 from tests.empirical.engines.laws import fits, power
 from tests.empirical.enumerated import counts, world
@@ -73,5 +74,5 @@ def test_more_candidates_begin_with_the_fewer(six, after):
 
 def test_a_reward_that_is_no_number_is_refused(six, after):
     broken = Listed(dict.fromkeys(after.answers, float("nan")))
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(RewardError, match="must give one finite number"):
         best_of(six, broken, block_jobs(six, PROMPT, 1, STEPS, 2))
