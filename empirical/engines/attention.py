@@ -68,11 +68,12 @@ class SharedPrompts:
         numbers = np.arange(len(heads)) if slots is None else np.asarray(slots)
         bounds, written = self.bounds[numbers], self.written[layer]
         inputs, *turns = (part.to(self.dtype).numpy() for part in (heads, cos, sin))
-        mixed = np.empty((len(heads), heads.shape[1] - 2 * written.shape[2], heads.shape[2]), inputs.dtype)
+        # Torch aligns what it allocates; where NumPy's lies would decide the last bits of the product that reads it.
+        mixed = torch.empty(len(heads), heads.shape[1] - 2 * written.shape[2], heads.shape[2], dtype=self.dtype)
         steps = positions.numpy() - (bounds[:, 1] - bounds[:, 0])
-        arguments = (inputs, *turns, self.read[layer], written[0], written[1], numbers, bounds, steps, mixed)
+        arguments = (inputs, *turns, self.read[layer], written[0], written[1], numbers, bounds, steps, mixed.numpy())
         in_shares(lambda first, end: _attend(*arguments, first, end), len(heads))
-        return torch.from_numpy(mixed).flatten(1).to(heads.dtype)
+        return mixed.flatten(1).to(heads.dtype)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
