@@ -1,5 +1,6 @@
 """Make an adapter: `python -m empirical.align --method rloo --reward preference --beta 0.1` (a quarter of an hour)."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import asdict
@@ -12,7 +13,7 @@ import typer
 from empirical.alignment import draw_pools
 from empirical.alignment_distance import distance
 from empirical.alignment_methods import AIMS, LEARNING_RATE, PAIRED, STEPS, TILT, Method, named, settings_of, step_of
-from empirical.errors import InputError
+from empirical.errors import InputError, one_sentence
 from empirical.fetch import cache_directory
 from empirical.models import LanguageModel, default_prior, load, refuse_long, with_adapter
 from empirical.online import Labels
@@ -47,12 +48,9 @@ def main(
     rate = learning_rate or LEARNING_RATE[method]
     recipe = Recipe(beta, seed, max_new=max_new, steps=steps or STEPS[method], learning_rate=rate)
     folders = out or Path("adapters") / name, (work or cache_directory() / "align") / name
-    try:
+    with one_sentence():
         base = load(prior, name=Path(prior).name) if prior else default_prior()
         make(base, method, reward, recipe, split(prompts, held_out), *folders, labels)
-    except InputError as problem:
-        typer.echo(f"Error: {problem}", err=True)
-        raise typer.Exit(2) from problem
 
 
 def make(
@@ -72,7 +70,8 @@ def make(
     learnt, held_out = prompts
     refuse_long(prior, [*learnt, *held_out], recipe.max_new)
     settings = settings_of(method, labels)
-    run = " ".join([prior.sha256, reward.describe(), method, str(len(learnt)), *map(str, settings.values())])
+    texts = hashlib.blake2b("\0".join(learnt).encode(), digest_size=8).hexdigest()
+    run = " ".join([prior.sha256, reward.describe(), method, texts, *map(str, settings.values())])
     step = step_of(method, prior, reward, learnt, recipe, labels, work.parent / "answers-learnt.json")
     network = with_new_adapter(prior, recipe)
     figures = train(network, recipe, step, work, run, EPOCHS if method is Method.PPO else 1)

@@ -11,6 +11,7 @@ import typer
 
 from empirical.align import main
 from empirical.alignment_methods import Method, named
+from empirical.errors import InputError, one_sentence
 from empirical.online import Labels
 
 
@@ -30,18 +31,24 @@ def sweep(
     seed: int = 0,
 ) -> None:
     """Make the adapters that are not there yet."""
-    try:
-        asked = [(Method(method), float(beta)) for method in methods.split(",") for beta in betas.split(",")]
-    except ValueError:
-        asked = []
-    if not asked or not all(1e-3 <= beta < inf for _, beta in asked):
-        typer.echo(f"Error: Methods are {', '.join(Method)}, and a beta is a number of at least 0.001.", err=True)
-        raise typer.Exit(2)
+    with one_sentence():
+        asked = parsed(methods, betas)
     for method, beta in asked:
         folder = out / named(reward, method, beta, labels)
         if not (folder / "card.json").is_file():
             sizes = steps, learning_rate, prompts, held_out, max_new
             main(method, reward, beta, folder, prior, labels, *sizes, work, seed)
+
+
+def parsed(methods: str, betas: str) -> list[tuple[Method, float]]:
+    """Every method with every beta; raises InputError on what is neither."""
+    try:
+        asked = [(Method(method), float(beta)) for method in methods.split(",") for beta in betas.split(",")]
+        if all(1e-3 <= beta < inf for _, beta in asked):
+            return asked
+    except ValueError:
+        pass
+    raise InputError(f"Methods are {', '.join(Method)}, and a beta is a number of at least 0.001.")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from empirical.benchmarks.suite import FIRST_STEPS, measured
-from empirical.errors import InputError
+from empirical.errors import one_sentence
 from empirical.models import default_prior
 
 
@@ -42,8 +42,5 @@ def _show(found: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_sentence():
         typer.run(main)
-    except InputError as problem:
-        Console(stderr=True).print(str(problem), soft_wrap=True, highlight=False)
-        raise SystemExit(2) from None

@@ -23,6 +23,12 @@ def opening_ids(tokenizer: Any, prompt: str, form: str | None = None, bos: bool 
     return with_one_bos(tokenizer, tokenizer(text, add_special_tokens=False)["input_ids"], bos)
 
 
+def dialogue_ids(tokenizer: Any, turns: Sequence[str]) -> list[int]:
+    """Token ids of turns by user and assistant in alternation, user first and last, up to the answer's opening mark."""
+    named = [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(turns)]
+    return list(tokenizer.apply_chat_template(named, add_generation_prompt=True, return_dict=True)["input_ids"])
+
+
 def exchange_ids(tokenizer: Any, prompt: str, answer: str, form: str | None = None, closes: bool = False) -> list[int]:
     """Token ids of a prompt with its answer, as a classifier reads them, with the tokenizer's own special tokens.
 

@@ -1,7 +1,6 @@
 """Make the shipped reward head: `python -m empirical.fit_reward --hh DIR --out DIR`."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,8 @@ import torch
 import typer
 
 from empirical.bradley_terry import fit_bradley_terry
-from empirical.errors import InputError
+from empirical.conversations import dialogue_ids
+from empirical.errors import one_sentence
 from empirical.models import LanguageModel, default_prior
 from empirical.precision import use_fast_float32
 from empirical.preferences import Pair, hh_pairs
@@ -47,9 +47,7 @@ def main(
 
 def pair_features(model: LanguageModel, pair: Pair) -> np.ndarray:
     """Features [2, hidden] of the chosen and the rejected answer."""
-    roles = ("user", "assistant")
-    turns = [{"role": roles[i % 2], "content": text} for i, text in enumerate(pair.turns)]
-    prompt = model.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+    prompt = dialogue_ids(model.tokenizer, pair.turns)
     answers = [model.tokenizer(text)["input_ids"][:LONGEST_ANSWER] for text in (pair.chosen, pair.rejected)]
     features = score(model, prompt[-LONGEST_CONTEXT:], answers, LAYER).features
     assert features is not None
@@ -57,8 +55,5 @@ def pair_features(model: LanguageModel, pair: Pair) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    try:
+    with one_sentence():
         typer.run(main)
-    except InputError as problem:
-        print(problem, file=sys.stderr)
-        raise SystemExit(2) from None

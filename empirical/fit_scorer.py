@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from empirical.align import tenths
-from empirical.errors import InputError
+from empirical.errors import one_sentence
 from empirical.fetch import cache_directory
 from empirical.models import LanguageModel, default_prior, load
 from empirical.precision import use_fast_float32
@@ -67,7 +67,7 @@ def main(
 ) -> None:
     """Draw answers of the base, cache its states, train the head, and write it with its figures."""
     recipe = Recipe(method, steps, learning_rate=learning_rate, target_every=target_every, seed=seed)
-    try:
+    with one_sentence():
         model = load(prior, name=Path(prior).name) if prior else default_prior()
         loaded = {Path(name).name: bounded(load_reward(name, model, max_new)) for name in rewards.split(",")}
         described = {name: reward.describe() for name, reward in loaded.items()}
@@ -75,9 +75,6 @@ def main(
         chosen = learnable(prompts, count)
         folder = (work or cache_directory() / "prefix-scorers") / "-".join([*loaded, str(max_new)])
         make(model, scorer, loaded, chosen, recipe, Data(Path(prompts).name, answers, memory, seed, texts), out, folder)
-    except InputError as problem:
-        typer.echo(f"Error: {problem}", err=True)
-        raise typer.Exit(2) from problem
 
 
 def make(

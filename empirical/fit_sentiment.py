@@ -5,7 +5,6 @@ DATA: the labelled sentences of Pang and Lee (2005), the folder `sentence_polari
 
 import hashlib
 import json
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -17,7 +16,7 @@ from scipy.sparse import csr_array, diags_array
 from statsmodels.stats.proportion import proportion_confint
 
 from empirical.bradley_terry import fit_logistic
-from empirical.errors import InputError, first_line
+from empirical.errors import InputError, first_line, one_sentence
 from empirical.scored import Floats
 from empirical.sentiment import Sentiment, terms_of
 
@@ -134,8 +133,5 @@ def judged(counts: csr_array, signs: Floats, fold: Floats, k: int) -> tuple[Floa
 
 
 if __name__ == "__main__":
-    try:
+    with one_sentence():
         typer.run(main)
-    except InputError as problem:
-        print(problem, file=sys.stderr)
-        raise SystemExit(2) from None

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from empirical.errors import InputError
+from empirical.errors import InputError, one_sentence
 from empirical.planning import hardware as devices_
 from empirical.planning.cost import Run
 from empirical.planning.footprint import divides
@@ -177,11 +177,8 @@ def duration(seconds: float) -> str:
 
 def main() -> None:
     """Run the command line; an error that a person can mend is one sentence and exit code 2."""
-    try:
+    with one_sentence():
         app()
-    except (InputError, ValueError) as problem:
-        Console(stderr=True).print(str(problem), soft_wrap=True, highlight=False)
-        raise SystemExit(2) from problem
 
 
 if __name__ == "__main__":

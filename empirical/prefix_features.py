@@ -20,8 +20,7 @@ from empirical.prefix_scorers import PrefixScorer
 from empirical.prefix_targets import Batch, check_texts, last_tokens
 from empirical.prompts import prompt_id
 from empirical.randomness import uniforms
-from empirical.scored import Reward, Scored
-from empirical.scorer_config import ScorerError
+from empirical.scored import Reward, Scored, rewards_of
 from empirical.scoring import CHUNK, score
 from theory.adaptors import ancestral
 from theory.files import replacing
@@ -86,7 +85,7 @@ def read_texts(
 ) -> dict[str, Tensor]:
     """What `Steps` holds of one prompt's texts: states, features, tokens, lengths [texts], reward [texts, rewards].
 
-    Raises ValueError on a text that is not whole, ScorerError on a reward that is not finite.
+    Raises ValueError on a text that is not whole, RewardError on a reward that is not finite.
     """
     check_texts(token_ids, model.eos, scorer.about.max_new)
     ids = model.prompt_ids(prompt)
@@ -98,11 +97,9 @@ def read_texts(
     laws = (at_least_float32(head(some.to(model.network.dtype))).softmax(-1) for some in scores.states.split(CHUNK))
     features = {layer: one.features for layer, one in read.items()} | {None: None}
     values = [
-        reward.score(Scored(prompt, token_ids, features[reward.layer], log_prob, log_prob))
+        rewards_of(reward, Scored(prompt, token_ids, features[reward.layer], log_prob, log_prob))
         for reward in rewards.values()
     ]
-    if not np.isfinite(values).all():
-        raise ScorerError(f"A reward of {', '.join(rewards)} is not finite for an answer, so that it has no mean.")
     found = {
         "states": scores.states,
         "features": torch.cat([scorer.mean_features(law) for law in laws]),

@@ -17,7 +17,7 @@ SPLITS = ("train", "test")
 @style.styled
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_table1, and what cd_findings says of it."""
-    figure, above = frontiers.frame(findings[findings["where"] == "table 1"].assign(where="figure 1"), 1, 1.9)
+    figure, above = frontiers.frame(findings, 1, 1.9, "table")
     panels = above.subplots(1, 2, sharex=True, sharey=True)
     for letter, axes, split in zip("ab", panels, SPLITS, strict=True):
         some = rows[rows["split"] == split].reset_index(drop=True)

@@ -100,9 +100,12 @@ def label_points(axes: Axes, rows: pd.DataFrame, y: str, wanted: Iterable[tuple[
             axes.annotate(f"K = {K:g}", fontsize=6, color=MARKS[method, scorer].colour, bbox=behind, **place)
 
 
-def frame(findings: pd.DataFrame, number: int, height: float = 2.7) -> tuple[Figure, SubFigure]:
-    """A figure whose upper part, returned beside it, is for panels; the lower part says what was found."""
-    said = strip(findings, number)
+def frame(findings: pd.DataFrame, number: int, height: float = 2.7, kind: str = "figure") -> tuple[Figure, SubFigure]:
+    """A figure whose upper part, returned beside it, is for panels; the lower part says what was found.
+
+    number, kind: of the paper's figure or table.
+    """
+    said = strip(findings, number, kind)
     below = 0.115 * (said.count("\n") + 1) + 0.1
     figure = Figure(figsize=(style.DOUBLE, height + below))
     above, under = figure.subfigures(2, 1, height_ratios=(height, below))
@@ -110,10 +113,11 @@ def frame(findings: pd.DataFrame, number: int, height: float = 2.7) -> tuple[Fig
     return figure, above
 
 
-def strip(findings: pd.DataFrame, number: int) -> str:
-    """The paper's findings on a figure, each with what was measured here, what the rule asks, and the verdict."""
+def strip(findings: pd.DataFrame, number: int, kind: str = "figure") -> str:
+    """The paper's findings on a figure or table, each with what was measured, what the rule asks, and the verdict."""
     lines = []
-    for _, rows in findings[findings["where"].map(lambda where: _shows(where, number))].groupby("id", sort=False):
+    shown = findings["where"].map(lambda where: _shows(where, number, kind))
+    for _, rows in findings[shown].groupby("id", sort=False):
         deciding = rows[rows["decides"]]
         lines += textwrap.wrap(f"Paper: {deciding['statement'].iloc[0]}", WIDTH)
         here = "; ".join(_condition(one) for _, one in deciding.groupby("quantity", sort=False))
@@ -123,9 +127,9 @@ def strip(findings: pd.DataFrame, number: int) -> str:
     return "\n".join(lines)
 
 
-def _shows(where: str, number: int) -> bool:
-    """Whether "experiment 1, figures 3 and 13" names the figure."""
-    return str(number) in re.findall(r"\d+", where.partition("figure")[2])
+def _shows(where: str, number: int, kind: str) -> bool:
+    """Whether "experiment 1, figures 3 and 13" names the figure, or "table 1" the table."""
+    return str(number) in re.findall(r"\d+", where.partition(kind)[2])
 
 
 def _condition(rows: pd.DataFrame) -> str:

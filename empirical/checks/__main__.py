@@ -11,7 +11,7 @@ from rich.console import Console
 from empirical.checks import check_adaptor, check_model, check_reward
 from empirical.checks.scorer import PER_TOKEN
 from empirical.engines.torch import engine
-from empirical.errors import InputError
+from empirical.errors import one_sentence
 from empirical.models import default_prior, load
 from empirical.rewards import load_reward
 from empirical.schemes import study_schemes
@@ -29,14 +29,11 @@ def main(
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
 ) -> None:
     """Check a model and what draws from it."""
-    try:
+    with one_sentence():
         prior = load(model, check_device(device)) if model else default_prior(check_device(device))
         longest = len(prior.prompt_ids(f"{prompt} Why?")) + 16
         reports = [check_model(one, prompt, tolerance=tolerance) for one in (prior, engine(prior, longest))]
         reports += [check_reward(load_reward(reward, prior), prior, prompt=prompt)] if reward else []
-    except (InputError, ValueError) as problem:
-        Console(stderr=True).print(str(problem), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from problem
     failing = [scheme.name for scheme in study_schemes() if not check_adaptor(scheme.adaptor).passed]
     console = Console()
     for report in reports:

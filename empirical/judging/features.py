@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from empirical.conversations import dialogue_ids
 from empirical.engines.decoder import LlamaDecoder
 from empirical.engines.llama import prepared
 from empirical.engines.reading import read_answers
+from empirical.fit_reward import LONGEST_ANSWER, LONGEST_CONTEXT
 from empirical.judging.human import Question
 from empirical.models import LanguageModel
 from theory.files import replacing
 
-LAYER = 20  # the block that the shipped HH head reads: chosen before any of these data were looked at
-LONGEST_CONTEXT, LONGEST_ANSWER = 320, 128  # tokens; longer contexts lose their beginning, longer answers their end
 CHUNK = 25  # questions a file
 
 Reader = Callable[[Sequence[int], Sequence[Sequence[int]]], torch.Tensor]
@@ -43,8 +43,7 @@ def kept_features(
 
 def question_features(model: LanguageModel, question: Question, reader: Reader) -> NDArray[np.float32]:
     """Features [answers, hidden] of one question's answers, cut at LONGEST_CONTEXT and LONGEST_ANSWER tokens."""
-    turns = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(question.turns)]
-    prompt = model.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+    prompt = dialogue_ids(model.tokenizer, question.turns)
     answers = [model.tokenizer(text)["input_ids"][:LONGEST_ANSWER] for text in question.answers]
     return reader(prompt[-LONGEST_CONTEXT:], answers).float().numpy()
 

@@ -6,7 +6,6 @@ every accuracy on data a head was fitted to is of five heads that each missed a 
 """
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +14,10 @@ import numpy as np
 import torch
 import typer
 
-from empirical.errors import InputError
+from empirical.errors import one_sentence
 from empirical.fetch import cache_directory
-from empirical.judging.features import LAYER, LONGEST_ANSWER, LONGEST_CONTEXT, kept_features
+from empirical.fit_reward import LAYER, LONGEST_ANSWER, LONGEST_CONTEXT
+from empirical.judging.features import kept_features
 from empirical.judging.heads import Pairs, accuracy, fitted, held_out_margins, pairs_of
 from empirical.judging.human import PASSAGE_WORDS, Question, finegrained, from_pairs, pandalm
 from empirical.models import LanguageModel, default_prior
@@ -150,8 +150,5 @@ def agreements(heads: dict[str, PreferenceHead], data: dict[str, Pairs]) -> list
 
 
 if __name__ == "__main__":
-    try:
+    with one_sentence():
         typer.run(main)
-    except InputError as problem:
-        print(problem, file=sys.stderr)
-        raise SystemExit(2) from None

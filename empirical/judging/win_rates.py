@@ -1,4 +1,4 @@
-"""Win rates and expected rewards of a policy against the base, prompt by prompt, with intervals over prompts.
+"""Win rates of a policy against the base, prompt by prompt, and the interval of any mean over prompts.
 
 Everywhere scores are given as one array of answers a prompt, policy's and base's prompts in the same order. A prompt
 counts once, however many answers it has. The base's answers must be drawn apart from the policy's: answers from which
@@ -36,35 +36,6 @@ def pair_wins(mine: Floats, theirs: Floats) -> float:
     ordered = np.sort(theirs)
     wins = np.searchsorted(ordered, mine, "left") + np.searchsorted(ordered, mine, "right")
     return float(wins.mean() / (2 * len(theirs)))
-
-
-def expected(scores: Scores, seed: int = 0) -> Interval:
-    """E_x E_(y ~ pi) r, each prompt's mean counting once. Raises ValueError as `over_prompts`."""
-    _check(scores, scores)
-    return over_prompts([float(one.mean()) for one in scores], seed)
-
-
-def gain(policy: Scores, base: Scores, seed: int = 0) -> Interval:
-    """E_pi r - E_p r, resampled by prompt together. Raises ValueError as `over_prompts`."""
-    _check(policy, base)
-    return over_prompts([float(mine.mean() - theirs.mean()) for mine, theirs in zip(policy, base, strict=True)], seed)
-
-
-def normalised(policy: Scores, base: Scores, seed: int = 0) -> Interval:
-    """E_pi r / E_p r, resampled by prompt together: expected reward relative to the reference policy's.
-
-    Mudgal et al., section 4.4, for quantities of one sign such as the number of tokens; `gain` for all others, where a
-    ratio says nothing. Raises ValueError as `over_prompts`, and where the base's scores have both signs or are all 0.
-    """
-    _check(policy, base)
-    every = np.concatenate(base)
-    if not every.any() or (every.min() < 0 < every.max()):
-        raise ValueError("A reward of both signs, or 0 throughout, cannot be divided by the base's; take the gain.")
-    top, bottom = (np.array([one.mean() for one in scores]) for scores in (policy, base))
-    counts = resamples(len(top), seed)
-    below = counts @ bottom
-    draws = (counts @ top)[below != 0] / below[below != 0]
-    return Interval(float(top.mean() / bottom.mean()), *percentiles(draws))
 
 
 def over_prompts(values: Sequence[float] | Floats, seed: int = 0) -> Interval:

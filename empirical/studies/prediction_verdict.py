@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from empirical.prediction import Corpus, Floats, predict, recommend
-from empirical.preregistration import registered
+from empirical.preregistration import predictions, registered
 from empirical.presets import Settings
 from empirical.schemes import Scheme
+from empirical.studies.entries import Writer
 from empirical.studies.prediction_tables import calibrated, compared, registered_guard, sampled
 from theory.ledger import Check, Control, Entry, Verdict, at_most, rejects
 
@@ -37,29 +38,19 @@ def entry(
 
     tokens: the limit of an answer; whole: that it is the study's own.
     """
-    registration, calibration = registered()["prediction"], found["tan_prediction_calibration"]
-    local = calibration[calibration.law == "local"].set_index("quantity")
-    both, table = local.loc["both"], found["tan_prediction"]
-    counted = (
-        f"Here: {both.covered} of {both.compared} intervals of predicted - sampled hold 0, share {both.share:.2f} "
+    calibration, table = found["tan_prediction_calibration"], found["tan_prediction"]
+    both = calibration[(calibration.law == "local") & (calibration.quantity == "both")].iloc[0]
+    here = (
+        f"{both.covered} of {both.compared} intervals of predicted - sampled hold 0, share {both.share:.2f} "
         f"[{both.low:.2f}, {both.high:.2f}], root mean square of the normalised error {both.rms_normalised_error:.2f}; "
-        f"{both.schemes} of {table.scheme.nunique() - 1} schemes are near enough to {table.texts.iloc[0]:,} ancestral "
-        f"answers of {name}, of at most {tokens} tokens, to be predicted."
+        f"{both.schemes} of {table.scheme.nunique() - 1} schemes are near enough to be predicted"
     )
-    why = "the models of this preset are random: it runs the code and shows nothing about language"
-    advice = recommend(table)[1] if table[table.law == "local"].predicted.notna().any() else ""
-    return Entry(
-        id=registration["id"] + ("" if whole else ".short"),
-        paper="tan",
-        where=registration["where"],
-        kind="experiment",
-        statement=f"{registration['statement']} {counted} {advice}".strip(),
-        verdict=rule(calibration, prompts) if real else "not-testable-here",
-        assumptions=registration["rule"] if real else why,
-        checks=tuple(item for item in checked if isinstance(item, Check)),
-        controls=tuple(item for item in checked if isinstance(item, Control)),
-        seconds=seconds,
-    )
+    if table[table.law == "local"].predicted.notna().any():
+        here += f". {recommend(table)[1].removesuffix('.')}"
+    scale = f"{table.texts.iloc[0]:,} ancestral answers of {name} to {prompts} prompts, of at most {tokens} tokens"
+    parts = ([one for one in checked if isinstance(one, kind)] for kind in (Check, Control))
+    sentence = predictions()[0 if whole else 1]
+    return Writer("tan", scale, real).entry(sentence, rule(calibration, prompts), here, *parts, seconds)
 
 
 def evidence(

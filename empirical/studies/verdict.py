@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from empirical.preregistration import Condition, Sentence, Summary, sentences, summaries
+from empirical.preregistration import Condition, sentences, summaries
 from empirical.presets import Settings
 from empirical.schemes import Scheme
 from empirical.studies.controls import (
@@ -19,12 +19,12 @@ from empirical.studies.controls import (
     rescored,
     secret_evidence,
 )
+from empirical.studies.entries import Writer
 from empirical.studies.findings import Findings
 from empirical.studies.tradeoff import Triple
-from theory.ledger import Check, Control, Entry, Verdict, at_most
+from theory.ledger import Check, Control, Entry
 
 CHAINED = ("tan.emp.acceptance", "tan.emp.mixing")
-RANDOM = "the models of this preset are random: it runs the code and shows nothing about language"
 
 
 def entries(
@@ -47,10 +47,12 @@ def entries(
     chained = _joined((passed, [slipped]), chain_evidence(found.chains, found.strings, rows, settings.seed))
     nulls = dealt(rows, schemes, settings)
     scale = (
-        f"{triple.name}: {triple.prior.name} and {triple.aligned.name}, {len(rows)} answers to {len(prompts)} prompts; "
+        f"The paper's 7B models are replaced; {triple.name}: {triple.prior.name} and {triple.aligned.name}, "
+        f"{len(rows)} answers to {len(prompts)} prompts; "
         f"answers are cut at {settings.max_new} tokens, and a cut answer is scored as the prefix it is; "
         f"the global law is that of the {settings.samples} answers drawn in each cell, self-normalised"
     )
+    writer = Writer("tan", scale, real)
     made = []
     for sentence in sentences():
         measured = found.measures(sentence.triple)
@@ -59,64 +61,17 @@ def entries(
             controls = [*controls, planted_control(sentence, found.strings, rows, len(prompts))]
         elif sentence.conditions and sentence.id not in CHAINED:
             controls = [*controls, null_control(sentence, nulls, len(prompts))]
-        verdict = sentence.verdict(measured, len(prompts)) if real else "not-testable-here"
+        verdict = sentence.verdict(measured, len(prompts))
         here = "; ".join(shown(condition, measured) for condition in sentence.conditions)
-        made.append(_entry(sentence, verdict, here, real, scale, checks, controls, time.perf_counter() - start))
+        made.append(writer.entry(sentence, verdict, here, checks, controls, time.perf_counter() - start))
         start = time.perf_counter()
-    return [*made, *(_summary(one, made, real, scale) for one in summaries())]
+    return [*made, *(writer.summary(one, made) for one in summaries())]
 
 
 def _joined(*parts: tuple[list[Check], list[Control]]) -> tuple[list[Check], list[Control]]:
     return [check for checks, _ in parts for check in checks], [
         control for _, controls in parts for control in controls
     ]
-
-
-def _entry(
-    what: Sentence | Summary,
-    verdict: Verdict,
-    here: str,
-    real: bool,
-    scale: str,
-    checks: Sequence[Check],
-    controls: Sequence[Control],
-    seconds: float,
-) -> Entry:
-    known = f" Known when the rule was written: {what.known}." if isinstance(what, Sentence) and what.known else ""
-    rule = what.rule if real else RANDOM
-    return Entry(
-        id=what.id,
-        paper="tan",
-        where=what.where,
-        kind="experiment",
-        statement=f"{what.statement} Here: {here}." if here else what.statement,
-        verdict=verdict,
-        assumptions=f"{rule.rstrip('.')}.{known} The paper's 7B models are replaced; {scale}.",
-        checks=tuple(checks),
-        controls=tuple(controls),
-        seconds=seconds,
-    )
-
-
-def _summary(summary: Summary, made: Sequence[Entry], real: bool, scale: str) -> Entry:
-    """A verdict on verdicts: it stands on entries without fault, and one turned round must turn it."""
-    verdicts: dict[str, Verdict] = {entry.id: entry.verdict for entry in made}
-    parts = [name for pair in summary.pairs for name in (*pair[0], pair[1])] or list(summary.all)
-    used = [entry for entry in made if entry.id in parts]
-    checks = [
-        at_most(
-            "faults in the evidence of the sentences summed up",
-            oracle="their own checks and controls",
-            residuals=[float(len(entry.faults())) for entry in used],
-            tolerance=0.0,
-        )
-    ]
-    turned: dict[str, Verdict] = dict.fromkeys(parts, "reproduced")
-    turned[parts[-1]] = "not-reproduced"
-    control = Control("all sentences but one reproduced are called reproduced", summary.verdict(turned) != "reproduced")
-    verdict = summary.verdict(verdicts) if real else "not-testable-here"
-    here = ", ".join(f"{name} {verdicts[name]}" for name in dict.fromkeys(parts))
-    return _entry(summary, verdict, here if real else "", real, scale, checks, [control], 0.0)
 
 
 def shown(condition: Condition, measured: pd.DataFrame) -> str:

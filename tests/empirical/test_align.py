@@ -98,7 +98,7 @@ def test_a_sweep_makes_what_is_missing_and_nothing_twice(folder, monkeypatch):
     for wrong in (("grpo", "0.1"), ("rloo", "0.1,x"), ("rloo", "0"), ("rloo", "nan"), ("rloo", "inf")):
         refused = command("--methods", wrong[0], "--betas", wrong[1], *asked, entry=align_sweep.sweep)
         assert refused.exit_code == 2
-        assert "Error: Methods are" in refused.output
+        assert "Methods are" in refused.output
 
 
 def test_a_sweep_trains(folder):
@@ -127,7 +127,7 @@ def test_more_prompts_than_there_are(counts):
 def test_errors_are_one_sentence_and_exit_2(folder):
     result = command("--method", "rloo", "--reward", "none", "--beta", 1, "--prior", folder / "nowhere")
     assert result.exit_code == 2
-    assert "Error: Cannot read" in result.output
+    assert "Cannot read" in result.output
     assert command("--method", "grpo", "--reward", "none", "--beta", 1).exit_code == 2
     assert command("--method", "rloo", "--beta", 0).exit_code == 2
 

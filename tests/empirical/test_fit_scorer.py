@@ -103,7 +103,7 @@ def test_other_texts_teach_cd_q_and_not_fudge(folder):
     assert card["tokens"]["train"] == 6 * (4 + 2 + 4)
     refused = run(folder, "fudge", "out-texts", "work-texts", *more)
     assert refused.exit_code == 2
-    assert "Error: CD-FUDGE learns" in refused.output
+    assert "CD-FUDGE learns" in refused.output
 
 
 def test_texts_of_a_file_end_with_eos_or_are_cut(folder):

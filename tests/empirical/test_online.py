@@ -10,8 +10,8 @@ from empirical import training
 from empirical.online import DPO, IPO, Labels, mean_pair_loss, online
 from empirical.policy_gradient import Sampler, on_policy, step_figures
 from empirical.scoring import answer_log_prob
-from empirical.training import Recipe, train, with_new_adapter
-from tests.empirical.moved_adapters import gradient, moved
+from empirical.training import Recipe, with_new_adapter
+from tests.empirical.moved_adapters import Killed, gradient, moved
 from tests.empirical.six_words import EOS, every_answer, kl, log_law, random_reward, six_words
 
 BETA = 0.4
@@ -150,25 +150,10 @@ def test_a_killed_run_ends_with_the_same_weights(prior, tmp_path, monkeypatch, o
     """Killed after every step in turn; the last bits agree."""
     monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
     recipe = Recipe(beta=BETA, steps=4, max_new=2, learning_rate=1e-2, answers_a_step=4)
-
-    def run(folder, last=recipe.steps):
-        step = online(objective, prior, random_reward(), ["a b", "c", "d"], recipe)  # a new process has a new one
-
-        def dies(network, number):
-            if number == last:
-                raise KeyboardInterrupt
-            return step(network, number)
-
-        train(with_new_adapter(prior, recipe), recipe, dies, folder)
-
-    run(tmp_path / "whole")
-    for last in range(1, recipe.steps):
-        with pytest.raises(KeyboardInterrupt):
-            run(tmp_path / "killed", last)
-    run(tmp_path / "killed")
-    ours, whole = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("killed", "whole"))
-    assert all(torch.equal(*pair) for pair in zip(ours["weights"], whole["weights"], strict=True))
-    assert any(weight.any() for weight in whole["weights"])
+    runs = Killed(prior, recipe, lambda: online(objective, prior, random_reward(), ["a b", "c", "d"], recipe), tmp_path)
+    whole, killed = runs.weights_of_both()
+    assert all(torch.equal(*pair) for pair in zip(whole, killed, strict=True))
+    assert any(weight.any() for weight in whole)
 
 
 def test_the_answers_are_the_networks_and_not_the_priors(prior, monkeypatch):

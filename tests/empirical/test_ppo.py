@@ -13,6 +13,7 @@ from empirical.models import with_adapter
 from empirical.policy_gradient import advantages, surrogate
 from empirical.ppo import clipped_surrogate, ppo
 from empirical.training import Recipe, train, with_new_adapter
+from tests.empirical.moved_adapters import Killed
 from tests.empirical.seven_answers import BETA, TEXTS, World
 from tests.empirical.six_words import kl, log_law, random_reward, six_words, tilted
 from toy.training import clipped_slope
@@ -107,28 +108,13 @@ def test_a_killed_run_ends_with_the_same_weights(prior, tmp_path, monkeypatch):
     """Killed at every step in turn, within a batch too: it goes on where the last batch began; the last bits agree."""
     monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
     recipe = Recipe(beta=BETA, steps=8, max_new=2, learning_rate=1e-2, answers_a_step=4)
-
-    def run(folder, last=recipe.steps, stride=3):
-        step = ppo(prior, random_reward(), ["a b", "c", "d"], recipe, epochs=3)  # a new process has a new one
-
-        def dies(network, number):
-            if number == last:
-                raise KeyboardInterrupt
-            return step(network, number)
-
-        train(with_new_adapter(prior, recipe), recipe, dies, folder, stride=stride)
-
-    run(tmp_path / "whole")
-    for last in range(1, recipe.steps):
-        with pytest.raises(KeyboardInterrupt):
-            run(tmp_path / "killed", last)
-    run(tmp_path / "killed")
-    ours, whole = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("killed", "whole"))
-    assert all(torch.equal(*pair) for pair in zip(ours["weights"], whole["weights"], strict=True))
+    runs = Killed(prior, recipe, lambda: ppo(prior, random_reward(), ["a b", "c", "d"], recipe, epochs=3), tmp_path)
+    whole, killed = runs.weights_of_both(stride=3)
+    assert all(torch.equal(*pair) for pair in zip(whole, killed, strict=True))
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "without stride", 2, stride=1)
+        runs.run("without stride", 2)
     with pytest.raises(ValueError, match="stride"):
-        run(tmp_path / "without stride", stride=1)
+        runs.run("without stride")
 
 
 @pytest.mark.parametrize(("epochs", "clip"), [(0, 0.2), (4, 0.0), (4, 1.0), (4, float("nan"))])

@@ -9,7 +9,7 @@ from empirical.prefix_features import collect, draw_texts, load_steps, missing, 
 from empirical.prefix_scorers import new_scorer
 from empirical.randomness import uniforms
 from empirical.rewards import LengthReward
-from empirical.scorer_config import ScorerError
+from empirical.scored import RewardError
 from empirical.scoring import score
 from empirical.tiny import write_tiny_checkpoint
 from tests.empirical.six_words import EOS, Listed, six_words
@@ -84,7 +84,7 @@ def test_texts_that_are_not_whole_have_no_value(model, scorer, rewards):
 
 def test_a_reward_that_is_not_finite_has_no_mean(model, scorer):
     endless = {"length": LengthReward(LIMIT), "first": Listed({(EOS,): float("inf")})}
-    with pytest.raises(ScorerError, match="not finite"):
+    with pytest.raises(RewardError, match="one finite number each"):
         read_texts(model, scorer, endless, "a b", [[EOS]])
 
 

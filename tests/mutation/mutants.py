@@ -107,9 +107,19 @@ def changed(difference: str) -> Change:
     return was, now
 
 
+def files_of(module: str) -> list[str]:
+    """test_<module>.py, its parts test_<module>_<part>.py where no module has that longer name, the rules of arrays."""
+    modules = {path.stem for path in (ROOT / "theory").glob("*.py")}
+    parts = [path.stem.removeprefix("test_") for path in sorted((ROOT / "tests/theory").glob(f"test_{module}_*.py"))]
+    longer = [name for name in modules if name.startswith(f"{module}_")]
+    mine = [part for part in parts if not any(part == name or part.startswith(f"{name}_") for name in longer)]
+    rules = ["array_contract"] * (module in ARRAY_RULES)
+    return [f"tests/theory/test_{name}.py" for name in (module, *mine, *rules)]
+
+
 def measure(module: str, folder: Path, sample: int | None = None, seed: int = 0) -> Outcome:
     """Run the mutants of a module (all, or a seeded sample) in `folder`. Raises ValueError without a whole report."""
-    tests = [f"tests/theory/test_{module}.py", *(["tests/theory/test_array_contract.py"] * (module in ARRAY_RULES))]
+    tests = files_of(module)
     for room in ("theory", "tests/theory"):
         ignored = shutil.ignore_patterns("__pycache__", *(["claims"] if room.startswith("tests") else []))
         shutil.copytree(ROOT / room, folder / room, ignore=ignored)

@@ -1,11 +1,12 @@
 """The score script on reports written by hand: an empty, garbled or unexplained one is a failure; no mutant is run."""
 
 import json
+from collections import Counter
 
 import pytest
 
 from tests.mutation import score
-from tests.mutation.mutants import Outcome, changed, parse
+from tests.mutation.mutants import ROOT, Outcome, changed, files_of, parse
 from tests.mutation.score import main, passed, read_triage, row, update, verdict
 
 REPORT = """\
@@ -163,3 +164,11 @@ def test_every_triaged_survivor_has_a_module_and_a_line_that_exist():
     for module, (was, _) in triage.reasons:
         source = " ".join((score.ROOT / f"theory/{module}.py").read_text(encoding="utf-8").split())
         assert " ".join(was.split()) in source, (module, was)
+
+
+def test_the_parts_of_a_modules_tests_count_for_it_alone():
+    contract = "tests/theory/test_array_contract.py"
+    assert files_of("adaptors") == ["tests/theory/test_adaptors.py", "tests/theory/test_adaptors_contract.py", contract]
+    modules = [path.stem for path in (ROOT / "theory").glob("*.py")]
+    counted = Counter(test for module in modules for test in files_of(module) if test != contract)
+    assert set(counted.values()) == {1}

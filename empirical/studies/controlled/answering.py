@@ -8,10 +8,10 @@ import pandas as pd
 import torch
 
 from empirical.control import Answer, Control, block_jobs, blockwise, token_jobs, tokenwise
-from empirical.judging.best_of_kl import by_ranks
+from empirical.judging.block_kl import by_block_ranks
 from empirical.models import LanguageModel
 from empirical.policy_gradient import step_figures
-from empirical.scored import Floats, Reward, Scored
+from empirical.scored import Floats, Reward, Scored, rewards_of
 from empirical.scoring import Scores, score
 from empirical.studies.controlled.cells import BLOCKS, HH, LENGTH, ON_DPO, TOKENS
 from empirical.studies.controlled.parts import Parts, Task
@@ -130,7 +130,7 @@ def gauged(base: LanguageModel, task: Task, prompt: str, answers: Sequence[Answe
     def of(head: Reward) -> Floats:
         found = scores(head.layer)
         log_prior = found.log_prob.double().cpu().numpy()
-        return head.score(Scored(prompt, token_ids, found.features, log_prior, log_model))
+        return rewards_of(head, Scored(prompt, token_ids, found.features, log_prior, log_model))
 
     reward = of(task.reward)
     judged = of(task.judge) if task.judge is not None else np.full(len(reward), np.nan)
@@ -155,4 +155,4 @@ def _exact(parts: Parts, setting: Setting, model: LanguageModel, prompt: str, an
 def blocks_kl(one: Answer) -> float:
     """The KL of each block's choice by the ranks of its candidates, summed over the blocks; NaN without any."""
     scores = getattr(one, "scores", None)
-    return sum(by_ranks(np.array(row), len(row)) for row in scores) if scores else float("nan")
+    return by_block_ranks(scores, len(scores[0])) if scores else float("nan")

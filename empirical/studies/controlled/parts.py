@@ -1,12 +1,13 @@
 """What the study runs on: the base, the tasks with their rewards and judges, prefix scorers and trained policies."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from empirical.adapter_cards import cards_in
 from empirical.errors import InputError
 from empirical.fetch import sha256
+from empirical.judging.judges import judge_of, shipped_head
 from empirical.models import LanguageModel, load, with_adapter
 from empirical.passages import own_passages, passage_prompts
 from empirical.prefix_scorers import PrefixScorer
@@ -52,8 +53,8 @@ class Parts:
     base: LanguageModel
     tasks: tuple[Task, ...]
     scorers: Mapping[tuple[str, str], PrefixScorer]
-    policies: Mapping[tuple[str, str, float], "Source"]
-    other: "Source | None" = None
+    policies: Mapping[tuple[str, str, float], Source]
+    other: Source | None = None
 
     def of_task(self, task: str) -> list[tuple[str, float]]:
         """(method, beta) of the task's trained policies."""
@@ -69,8 +70,6 @@ class Parts:
 
 def tasks(base: LanguageModel, size: Size) -> tuple[Task, ...]:
     """The three tasks, with what ships: see `controlled.toml` for what stands in for what."""
-    from empirical.judging.judges import judge_of, shipped_head
-
     length, passages = halves(LENGTH)[0][: size.prompts], halves(SUMMARY)[0][: size.prompts]
     return (
         Task(LENGTH, length, load_reward("length", base, size.max_new), None),
@@ -87,14 +86,15 @@ def halves(task: str) -> tuple[list[str], list[str]]:
     return every[: len(every) // 2], every[len(every) // 2 :]
 
 
-def found_policies(base: LanguageModel, folder: Path, most: int) -> dict[tuple[str, str, float], "Source"]:
-    """The adapters under a folder, by the task and the method that each card names; at most so many betas a method."""
-    cards = {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/card.json"))}
+def found_policies(base: LanguageModel, folder: Path, most: int) -> dict[tuple[str, str, float], Source]:
+    """The base's adapters in a folder, by the task and method that each card names; at most so many betas a method."""
+    cards = cards_in(folder, base.sha256)
     found: dict[tuple[str, str, float], Source] = {}
     for task, reward in REWARD_OF.items():
         for method, names in TRAINED_BY.items():
             for name in names:
-                chosen = {c["beta"]: at for at, c in cards.items() if (c["reward"], c["method"]) == (reward, name)}
+                mine = {at: c for at, c in cards.items() if (c["reward"], c["method"]) == (reward, name)}
+                chosen = {card["beta"]: folder / at for at, card in mine.items()}
                 for beta in sorted(chosen, reverse=True)[:most]:
                     found[task, method, float(beta)] = source(base, chosen[beta])
                 if chosen:
@@ -102,7 +102,7 @@ def found_policies(base: LanguageModel, folder: Path, most: int) -> dict[tuple[s
     return found
 
 
-def source(base: LanguageModel, where: Path | str) -> "Source":
+def source(base: LanguageModel, where: Path | str) -> Source:
     """An adapter's folder, to be put on the base, or another model's directory or hub id."""
     name, weights = Path(where).name, Path(where) / "adapter_model.safetensors"
     if weights.is_file():

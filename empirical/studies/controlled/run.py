@@ -3,7 +3,6 @@
 `python -m empirical.studies.controlled.run --size standard --adapters DIR --hh DIR --out DIR` makes what ships.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,8 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from empirical.errors import InputError
+from empirical.adapter_cards import cards_in
+from empirical.errors import InputError, one_sentence
 from empirical.models import default_prior
 from empirical.precision import use_fast_float32
 from empirical.results import Results
@@ -80,7 +80,7 @@ def conclude(
     results.note(controlled=about)
     scale = (
         f"{about['base']['name']} in place of PaLM 2-XXS; at most {size['prompts']} prompts a task, {size['answers']} "
-        f"answers to each at a setting, cut at {size['max_new']} tokens; blocks of {size['block']} tokens unless said."
+        f"answers to each at a setting, cut at {size['max_new']} tokens; blocks of {size['block']} tokens unless said"
     )
     return entries(data, found["cd_measures"], scale, real)
 
@@ -92,7 +92,7 @@ def default_parts(size: Size, adapters: Path | None = None, other: str = "") -> 
     """
     base = default_prior()
     folder = adapters or shipped("adapters")
-    where = other or third(folder)
+    where = other or third(folder, base.sha256)
     return Parts(
         base,
         tasks(base, size),
@@ -102,10 +102,10 @@ def default_parts(size: Size, adapters: Path | None = None, other: str = "") -> 
     )
 
 
-def third(folder: Path) -> str:
+def third(folder: Path, prior_sha256: str) -> str:
     """The adapter of the sentiment reward with the smallest beta, the default other base; empty if there is none."""
-    cards = {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/card.json"))}
-    found = [(card["beta"], str(at)) for at, card in cards.items() if card["reward"] == "sentiment"]
+    cards = cards_in(folder, prior_sha256)
+    found = [(card["beta"], str(folder / name)) for name, card in cards.items() if card["reward"] == "sentiment"]
     return min(found)[1] if found else ""
 
 
@@ -118,7 +118,7 @@ def main(
     seed: int = 0,
 ) -> None:
     """Run the study and write its rows, tables and verdicts; what ships is OUT/controlled-SIZE/controlled."""
-    try:
+    with one_sentence():
         if size not in SIZES:
             raise InputError(f"There is no size {size!r}; choose {', '.join(SIZES)}.")
         use_fast_float32()
@@ -127,9 +127,6 @@ def main(
         results.write_ledger(made)
         for entry in made:
             typer.echo(f"{entry.id:28} {entry.verdict:16} {entry.statement}")
-    except (InputError, ValueError) as problem:
-        typer.echo(f"Error: {problem}", err=True)
-        raise typer.Exit(2) from problem
 
 
 if __name__ == "__main__":

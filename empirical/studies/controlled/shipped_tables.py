@@ -27,7 +27,10 @@ def read(folder: Path | None = None) -> tuple[dict[str, pd.DataFrame | None], di
     """The tables by name, None where one does not ship, and what about.json says. Raises InputError without cells."""
     folder = folder or shipped("controlled")
     if not (folder / "cells.csv").is_file():
-        raise InputError(f"There are no rows of controlled decoding in {folder}; run the study at --preset paper.")
+        raise InputError(
+            f"There are no rows of controlled decoding in {folder}; `python -m empirical.studies.controlled.run` makes "
+            "them."
+        )
     tables: dict[str, pd.DataFrame | None] = {}
     for name in NAMES:
         path = folder / f"{name}.csv"

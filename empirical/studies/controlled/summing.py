@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from empirical.judging.best_of_kl import bound, by_ranks, winning_odds
+from empirical.judging.block_kl import block_bound, drift
 from empirical.judging.win_rates import pair_wins
 from empirical.prompts import prompt_id
 from empirical.scored import Floats
@@ -79,8 +80,8 @@ def _best(one: pd.DataFrame, against: pd.DataFrame, task: Task, K: int, tuned: b
     """Best-of-K of a prompt's pool: every answer by how often it is the best of K drawn without replacement."""
     reward = one.reward.to_numpy()
     odds = winning_odds(reward, K)
-    drift = float(odds @ (one.log_model - one.log_prior)) if tuned else 0.0
-    kls = {"kl_bound": bound(K) + drift, "kl_estimate": by_ranks(reward, K) + drift}
+    moved = drift(one.log_model.to_numpy(), one.log_prior.to_numpy(), odds) if tuned else 0.0
+    kls = {"kl_bound": bound(K) + moved, "kl_estimate": by_ranks(reward, K) + moved}
     return _means(one, against, task, odds) | kls | {"selection": bound(K)}
 
 
@@ -89,10 +90,11 @@ def _kl(one: pd.DataFrame, setting: Setting) -> Cell:
     if setting.method.removeprefix(ON_DPO) != BLOCKS:
         kl = float(one.kl.mean())
         return {"kl_bound": kl, "kl_estimate": kl}
-    blocks = float(np.ceil(one.token_ids.map(len) / setting.columns()["M"]).mean())
-    spent = bound(setting.candidates) * blocks
-    drift = float((one.log_model - one.log_prior).mean()) if setting.method.startswith(ON_DPO) else 0.0
-    return {"kl_bound": spent + drift, "kl_estimate": float(one.kl_blocks.mean()) + drift, "selection": spent}
+    assert setting.M is not None, "blocks have a size"
+    spent = block_bound(one.token_ids.map(len), int(setting.M), setting.candidates)
+    tuned = setting.method.startswith(ON_DPO)
+    moved = drift(one.log_model.to_numpy(), one.log_prior.to_numpy()) if tuned else 0.0
+    return {"kl_bound": spent + moved, "kl_estimate": float(one.kl_blocks.mean()) + moved, "selection": spent}
 
 
 def _summed(cells: list[Cell], setting: Setting, rows: Rows) -> list[Cell]:

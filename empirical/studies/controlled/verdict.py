@@ -7,16 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from empirical.preregistration import Sentence, Summary
 from empirical.studies.controlled.cells import BASE, BEST, BLOCKS, by_prompt, chosen, prompts_of
 from empirical.studies.controlled.measures import measures, under
 from empirical.studies.controlled.quantities import Data
 from empirical.studies.controlled.rules import sentences, summaries
 from empirical.studies.controlled.tables import fewest_prompts
+from empirical.studies.entries import Writer
 from empirical.studies.verdict import shown
-from theory.ledger import Check, Control, Entry, Verdict, at_most, rejects
+from theory.ledger import Check, Control, Entry, at_most, rejects
 
-RANDOM = "the models of this preset are random: it runs the code and shows nothing about language"
 FAR = 5.0  # standard errors over prompts: with some ten comparisons, one run in 100,000 by chance
 
 
@@ -25,7 +24,7 @@ def entries(data: Data, measured: pd.DataFrame, scale: str, real: bool) -> list[
 
     measured: `measures(data)`; scale: what was run, in words; real: False where models are random.
     """
-    start, prompts = time.perf_counter(), fewest_prompts(data.cells)
+    start, prompts, writer = time.perf_counter(), fewest_prompts(data.cells), Writer("cd", scale, real)
     checks, controls = evidence(data)
     planted = measures(replace(data, planted=True))
     made = []
@@ -33,12 +32,11 @@ def entries(data: Data, measured: pd.DataFrame, scale: str, real: bool) -> list[
         found, slipped = sentence.verdict(measured, prompts), sentence.verdict(planted, prompts)
         control = Control("what must not pass for the favoured curve is called reproduced", slipped != "reproduced")
         other = under(sentence, "estimate")
-        also = "" if other == sentence else f" By estimated KLs: {other.verdict(measured, prompts)}."
-        here = "; ".join(shown(condition, measured) for condition in sentence.conditions) + "." + also
-        about = (checks, [*controls, control], found if real else "not-testable-here", here, scale, real)
-        made.append(_entry(sentence, *about, time.perf_counter() - start))
+        also = "" if other == sentence else f". By estimated KLs: {other.verdict(measured, prompts)}"
+        here = "; ".join(shown(condition, measured) for condition in sentence.conditions) + also
+        made.append(writer.entry(sentence, found, here, checks, [*controls, control], time.perf_counter() - start))
         start = time.perf_counter()
-    return [*made, *(_summary(one, made, scale, real) for one in summaries())]
+    return [*made, *(writer.summary(one, made) for one in summaries())]
 
 
 def evidence(data: Data) -> tuple[list[Check], list[Control]]:
@@ -64,7 +62,8 @@ def evidence(data: Data) -> tuple[list[Check], list[Control]]:
     )
     rows = data.cells[data.cells.method.isin((BEST, BLOCKS))]
     over = (rows.kl_estimate - rows.kl_bound).dropna()
-    checks.append(at_most("KL by ranks is at most the bound", oracle="Beirami et al.", residuals=over, tolerance=1e-4))
+    above = "KL by ranks is at most the bound"
+    checks.append(at_most(above, oracle="Beirami et al.", residuals=over, tolerance=1e-4))  # six decimals, as above
     return checks, controls
 
 
@@ -96,42 +95,3 @@ def _falls(data: Data) -> list[float]:
     for _, rows in data.cells[data.cells.method == BEST].groupby(["task", "role"]):
         falls += (-np.diff(rows.groupby("value").reward.mean().sort_index())).tolist()
     return falls
-
-
-def _entry(
-    what: Sentence | Summary,
-    checks: Sequence[Check],
-    controls: Sequence[Control],
-    verdict: Verdict,
-    here: str,
-    scale: str,
-    real: bool,
-    seconds: float,
-) -> Entry:
-    rule = what.rule if real else RANDOM
-    return Entry(
-        id=what.id,
-        paper="cd",
-        where=what.where,
-        kind="experiment",
-        statement=f"{what.statement} Here: {here}".strip(),
-        verdict=verdict,
-        assumptions=f"{rule.rstrip('.')}. {scale}",
-        checks=tuple(checks),
-        controls=tuple(controls),
-        seconds=seconds,
-    )
-
-
-def _summary(summary: Summary, made: Sequence[Entry], scale: str, real: bool) -> Entry:
-    """An experiment: it stands on sentences without fault, and one of them turned round must turn it."""
-    parts = {entry.id: entry for entry in made if entry.id in summary.all}
-    faults = [float(len(entry.faults())) for entry in parts.values()]
-    sound = at_most("faults in the evidence of its sentences", oracle="their checks", residuals=faults, tolerance=0.0)
-    turned: dict[str, Verdict] = dict.fromkeys(parts, "reproduced")
-    turned[summary.all[-1]] = "not-reproduced"
-    control = Control("all sentences but one reproduced are called reproduced", summary.verdict(turned) != "reproduced")
-    verdict = summary.verdict({name: entry.verdict for name, entry in parts.items()})
-    here = ", ".join(f"{name} {entry.verdict}" for name, entry in parts.items()) + "."
-    about = ([sound], [control], verdict if real else "not-testable-here", here, scale, real)
-    return _entry(summary, *about, 0.0)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from empirical.judging.best_of_kl import bound, by_ranks, top_atom
-from empirical.judging.block_kl import block_bound, by_block_ranks, by_winning_blocks, composed
+from empirical.judging.block_kl import block_bound, by_block_ranks, drift
+from empirical.judging.win_rates import over_prompts
 from theory.best_of import best_of
 
 EOS, LONGEST = 0, 4
@@ -84,20 +85,14 @@ def test_bound_and_bias(enumerated):
     assert min(bias) > -1e-12
 
 
-def test_estimates_from_answers():
-    """Drawn answers: the estimate's mean is within five standard errors of its expectation; a first block's not."""
+def test_the_bound_from_answers():
+    """Drawn answers: the mean of the prompts' bounds, and an interval that holds its expectation."""
     world = World(3, 2, 3)
-    pi, _, lengths, estimate, rows = figures(world)
-    rng = np.random.default_rng(0)
-    drawn = rng.choice(len(pi), (200, 10), p=pi)
-    found = by_winning_blocks([[rows[i][2] for i in prompt] for prompt in drawn], world.K)
-    error = estimate[drawn].mean(axis=1).std() / np.sqrt(200)
-    assert abs(found.value - pi @ estimate) < 5 * error
-    assert found.low < pi @ estimate < found.high
-    first = by_winning_blocks([[rows[i][2][:1] for i in prompt] for prompt in drawn], world.K)
-    assert first.high < pi @ estimate - 5 * error
-    limit = block_bound([lengths[prompt] for prompt in drawn], world.M, world.K)
+    pi, _, lengths, _, _ = figures(world)
+    drawn = np.random.default_rng(0).choice(len(pi), (200, 10), p=pi)
+    limit = over_prompts([block_bound(lengths[prompt], world.M, world.K) for prompt in drawn])
     assert limit.value == pytest.approx(bound(3) * np.ceil(lengths[drawn] / 2).mean())
+    assert limit.low < bound(3) * (pi @ np.ceil(lengths / 2)) < limit.high
 
 
 def test_estimates_from_candidates():
@@ -110,11 +105,12 @@ def test_estimates_from_candidates():
     def candidates(laws, count):
         return np.array([rng.choice(scores, count, p=np.exp(p)) for p, scores in laws])
 
-    found = by_block_ranks([[candidates(rows[i][3], 400) for i in prompt] for prompt in drawn], world.K)
+    sums = [[by_block_ranks(candidates(rows[i][3], 400), world.K) for i in prompt] for prompt in drawn]
+    found = over_prompts(np.mean(sums, axis=1))
     assert found.low < pi @ (np.log(pi) - log_p) < found.high
-    two = by_block_ranks([[np.array([[1.0, 1.0], [1.0, 2.0]])]], 2)
-    assert two.value == pytest.approx(bound(2))  # a tie of all candidates adds nothing
-    assert two.value == sum(by_ranks(np.array(row), 2) for row in ([1.0, 1.0], [1.0, 2.0]))
+    two = by_block_ranks([[1.0, 1.0], [1.0, 2.0]], 2)
+    assert two == pytest.approx(bound(2))  # a tie of all candidates adds nothing
+    assert two == sum(by_ranks(np.array(row), 2) for row in ([1.0, 1.0], [1.0, 2.0]))
 
 
 def test_the_ceiling_of_an_expected_length_is_no_bound():
@@ -126,30 +122,30 @@ def test_the_ceiling_of_an_expected_length_is_no_bound():
     lengths = np.array([5, 5, 5, 1])  # as often as under pi
     printed = bound(2) * np.ceil(lengths.mean() / 4)
     assert printed < kl - 0.05
-    assert kl <= block_bound([lengths], 4, 2).value
+    assert kl <= block_bound(lengths, 4, 2)
 
 
 def test_lengths_of_the_base_give_no_bound():
     """Tokens one at a time, EOS with probability one half, longer is better: 4 tokens under pi, 2 under the base."""
     step = 0.75 * np.log(1.5) + 0.25 * np.log(0.5)
     kl = 4 * step
-    assert block_bound([np.array([2, 2])], 1, 2).value < kl - 0.1
-    assert kl < block_bound([np.array([4, 4])], 1, 2).value
+    assert block_bound([2, 2], 1, 2) < kl - 0.1
+    assert kl < block_bound([4, 4], 1, 2)
 
 
 def test_control_on_an_adapter():
     """pi = best of two of d = (.8, .2): 24 and 1 of 25 answers. The sum of the two divergences is far too small."""
     p, d, pi = np.log([0.5, 0.5]), np.log([0.8, 0.2]), np.log([0.96, 0.04])
     answers = np.repeat([0, 1], [24, 1])
-    found = composed([(pi - d)[answers]], [d[answers]], [p[answers]]).value
+    found = (pi - d)[answers].mean() + drift(d[answers], p[answers])
     assert found == pytest.approx(float(np.exp(pi) @ (pi - p)), rel=1e-12)
     added = float(np.exp(pi) @ (pi - d) + np.exp(d) @ (d - p))
     assert added < bound(2) + float(np.exp(d) @ (d - p)) < found - 0.1
-    above = composed([np.full(25, bound(2))], [d[answers]], [p[answers]]).value
-    assert above > found, "a bound on KL(pi || d) gives a bound"
+    assert drift(d, p, np.exp(pi)) == pytest.approx(drift(d[answers], p[answers]), rel=1e-12)
+    assert bound(2) + drift(d[answers], p[answers]) > found, "a bound on KL(pi || d) gives a bound"
 
 
 @pytest.mark.parametrize("M", [0, -3, 1.5])
 def test_bad_block_sizes(M):  # noqa: N803
     with pytest.raises(ValueError, match="block size M must be an integer >= 1"):
-        block_bound([np.array([1])], M, 2)
+        block_bound([1], M, 2)

@@ -1,16 +1,16 @@
 """The makers of the heads end to end on a tiny model, the heads that ship, and which of them judges what."""
 
 import json
+import re
 from itertools import combinations
 
-import numpy as np
 import pytest
 
 from empirical.judging import fit, heads
-from empirical.judging.judges import JUDGE_OF, NAMES, STANDS_FOR, head_scores, judge_of, shipped_head
+from empirical.judging.judges import JUDGE_OF, NAMES, judge_of, shipped_head
 from empirical.models import load
 from empirical.preferences import PreferenceError
-from empirical.rewards import PreferenceHead, load_head, load_reward
+from empirical.rewards import load_head, load_reward
 from empirical.scored import RewardError
 from empirical.shipped import shipped
 
@@ -76,10 +76,29 @@ def test_what_ships(name):
         assert row["low"] < row["accuracy"] < row["high"]
 
 
+def test_the_readme_says_what_the_card_says():
+    """Every cell of the table: accuracy and Wilson's interval, bold where held out."""
+    card = json.loads((shipped("judge") / "card.json").read_text("utf-8"))
+    measured = {(row["head"], row["data"]): row for row in card["rows"] if "accuracy" in row}
+    text = (shipped("judge").parent / "README.md").read_text("utf-8")
+    lines = [line for line in text.splitlines() if re.match(r"\| `(finegrained|pandalm|both|longer|hh reward)`", line)]
+    said = 0
+    for line in lines:
+        head, *cells = (cell.strip() for cell in line.strip("|").split(" |"))
+        for data, cell in zip(("finegrained", "pandalm", "hh"), cells, strict=True):
+            if cell:
+                row = measured[head.split("`")[1], data]
+                share = f"{row['accuracy']:.3f}"
+                share = f"**{share}**" if row["kind"] == "held out" else share
+                assert cell == f"{share} [{row['low']:.3f}, {row['high']:.3f}]"
+                said += 1
+    assert said == len(measured)
+
+
 def test_no_judge_learned_from_the_data_behind_its_reward():
     behind = {**fit.HEADS, "preference": ("hh",), "length": ()}
     assert all(not set(behind[reward]) & set(behind[judge]) for reward, judge in JUDGE_OF.items())
-    assert set(STANDS_FOR) == set(NAMES) == set(fit.HEADS)
+    assert set(NAMES) == set(fit.HEADS)
     assert judge_of("preference").describe() == shipped_head("both").describe()
     for call in (judge_of, shipped_head):
         with pytest.raises(RewardError, match="finegrained, pandalm, both"):
@@ -87,17 +106,6 @@ def test_no_judge_learned_from_the_data_behind_its_reward():
 
 
 def test_a_judge_is_a_reward(triple):
-    """The same scores through `load_reward`'s folder and through one pass for several heads."""
-    prior, _, head = triple.prior, triple.aligned, triple.reward
-    half = PreferenceHead(head.weight / 2, head.mean, head.layer, head.model_sha256)
-    found = head_scores(prior, "hello", [[5, 6], [7, prior.eos]], {"whole": head, "half": half})
-    np.testing.assert_allclose(found["whole"], 2 * found["half"])
-    assert isinstance(load_reward(str(shipped("judge") / "both"), prior), PreferenceHead)
-
-
-def test_heads_of_another_model(triple):
-    other = PreferenceHead(triple.reward.weight, triple.reward.mean, 2, "another")
-    lower = PreferenceHead(triple.reward.weight, triple.reward.mean, 1, triple.prior.sha256)
-    for wrong in ({"other": other}, {"mine": triple.reward, "lower": lower}):
-        with pytest.raises(RewardError, match="pass the model they were fitted on"):
-            head_scores(triple.prior, "hello", [[5]], wrong)
+    """It is loaded from its folder as a reward of the user's own would be."""
+    both = shipped("judge") / "both"
+    assert load_reward(str(both), triple.prior).describe() == shipped_head("both").describe()

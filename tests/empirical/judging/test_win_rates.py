@@ -1,4 +1,4 @@
-"""Win rates and expected rewards: unbiased, ties half, prompts once each, and intervals that cover."""
+"""Win rates: unbiased, ties half, prompts once each, and intervals that cover."""
 
 from itertools import product
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from empirical.judging.win_rates import expected, gain, normalised, over_prompts, pair_wins, win_rate
+from empirical.judging.win_rates import over_prompts, pair_wins, win_rate
 
 few = arrays(float, st.integers(1, 8), elements=st.integers(-3, 3).map(float))
 
@@ -55,7 +55,7 @@ def test_coverage_clusters_by_prompt():
     for _ in range(200):
         shift = rng.standard_normal((40, 1))
         policy, base = rng.standard_normal((40, 16)) + 0.5 + shift, rng.standard_normal((40, 16))
-        found = gain(list(policy), list(base))
+        found = over_prompts(policy.mean(axis=1) - base.mean(axis=1))
         held += found.low <= 0.5 <= found.high
         spread = 1.96 * np.sqrt((policy.var() + base.var()) / 640)
         pooled += abs(policy.mean() - base.mean() - 0.5) <= spread
@@ -63,21 +63,10 @@ def test_coverage_clusters_by_prompt():
     assert pooled / 200 < 0.7
 
 
-def test_rewards():
-    policy, base = [np.array([2.0, 4.0]), np.array([6.0])], [np.array([1.0]), np.array([2.0, 4.0])]
-    assert expected(policy).value == 4.5
-    assert gain(policy, base).value == 2.5
-    ratio = normalised(policy, base)
-    assert ratio.value == 4.5 / 2
-    assert (ratio.low, ratio.high) == (2.0, 3.0), "both prompts' own ratios are reached"
-    assert normalised([np.array([-1.0])], [np.array([-2.0])]).value == 0.5
-
-
 def test_the_base_against_itself():
     rng = np.random.default_rng(1)
     scores = [rng.standard_normal(8) for _ in range(5)]
     assert win_rate(scores, scores).value == 0.5
-    assert normalised([np.exp(s) for s in scores], [np.exp(s) for s in scores]).low == 1.0
 
 
 def test_an_interval_needs_two_prompts():
@@ -99,7 +88,4 @@ def test_bad_input():
         with pytest.raises(ValueError, match="at least one answer with a finite score"):
             win_rate([one], [bad])
     with pytest.raises(ValueError, match="at least one prompt"):
-        expected([])
-    for both in (np.array([-1.0, 1.0]), one):
-        with pytest.raises(ValueError, match="take the gain"):
-            normalised([one], [both])
+        over_prompts([])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ POLICIES = [(method, beta) for method in (PPO, DPO, IPO) for beta in (0.5, 0.2, 
 def adapters(triple, tmp_path):
     """Folders with cards as `empirical.align` names them; one real adapter for all."""
     made = write_tiny_adapter(triple.prior, tmp_path / "made")
-    folder = tmp_path / "adapters"
+    folder, prior = tmp_path / "adapters", {"prior_sha256": triple.prior.sha256}
     for reward, method, beta in (
         ("length", "rloo", 0.1),
         ("length", "ppo", 0.2),
@@ -47,7 +48,7 @@ def adapters(triple, tmp_path):
         ("sentiment", "dpo", 0.05),
     ):
         at = shutil.copytree(made, folder / f"{reward}-{method}-{beta:g}")
-        (at / "card.json").write_text(json.dumps({"reward": reward, "method": method, "beta": beta}))
+        (at / "card.json").write_text(json.dumps({**prior, "reward": reward, "method": method, "beta": beta}))
     return folder
 
 
@@ -62,8 +63,10 @@ def test_adapters_are_found_by_their_cards_and_the_nearest_method_stands(triple,
     }
     assert found[HH, PPO, 0.1].name == "preference-rloo-0.1"
     assert set(found_policies(triple.prior, adapters, 1)) & {(HH, DPO, 0.1), (HH, DPO, 0.5)} == {(HH, DPO, 0.5)}
-    assert third(adapters).endswith("sentiment-dpo-0.05")
-    assert third(adapters / "nowhere") == ""
+    assert third(adapters, triple.prior.sha256).endswith("sentiment-dpo-0.05")
+    assert third(adapters / "nowhere", triple.prior.sha256) == ""
+    assert third(adapters, "of another base") == ""
+    assert found_policies(replace(triple.prior, sha256="of another base"), adapters, 4) == {}
     loaded = found[HH, DPO, 0.1].load()
     assert loaded.sha256.startswith(triple.prior.sha256)
     assert loaded.sha256 != triple.prior.sha256
