@@ -103,7 +103,7 @@ def _attend(
                 _mix(line[prompt : prompt + step + 1], values, out)
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def _rotate(x, cos, sin, turned):  # pragma: no cover (compiled)
     half = len(x) // 2
     for a in range(half):
@@ -114,7 +114,7 @@ def _rotate(x, cos, sin, turned):  # pragma: no cover (compiled)
 # Four keys, and four values, at a time: a query is loaded, and a result stored, once for the four.
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _products(query, keys, scale, products):  # pragma: no cover (compiled)
     zero, fours = products.dtype.type(0), len(products) // 4 * 4
     for t in range(0, fours, 4):
@@ -132,7 +132,7 @@ def _products(query, keys, scale, products):  # pragma: no cover (compiled)
         products[t] = a * scale
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def _mix(weights, values, mixed):  # pragma: no cover (compiled)
     fours = len(weights) // 4 * 4
     for t in range(0, fours, 4):
@@ -145,7 +145,7 @@ def _mix(weights, values, mixed):  # pragma: no cover (compiled)
             mixed[i] += a * values[t, i]
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _softmax(weights):  # pragma: no cover (compiled)
     top = weights[0]
     for t in range(1, len(weights)):

@@ -75,7 +75,7 @@ def _force(logits, ordered, tokens, recipes, log_w, log_kept):  # pragma: no cov
             log_kept[row, k] = np.log(cumulative[end] - cumulative[first]) - log_base / T
 
 
-@njit(cache=True)
+@njit(forceinline=True)
 def _place(line, own, token):  # pragma: no cover (compiled)
     """How many logits are larger than the token's, how many equal it, and how many of these have a lower id."""
     above, tied, before = 0, 0, 0
@@ -86,7 +86,7 @@ def _place(line, own, token):  # pragma: no cover (compiled)
     return above, tied, before
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _weigh(ordered, T, scaled, weight):  # noqa: N803  # pragma: no cover (compiled)
     """Fill log-weights and weights at temperature T, relative to the top; (sum w, sum w log w)."""
     mass, cross = 0.0, 0.0
@@ -99,7 +99,7 @@ def _weigh(ordered, T, scaled, weight):  # noqa: N803  # pragma: no cover (compi
     return mass, cross
 
 
-@njit(cache=True, error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _window(scaled, weight, cumulative, kind, value, log_mass, entropy):  # pragma: no cover (compiled)
     """The places [a, b) that a rule keeps, in the order of falling logits."""
     mass = cumulative[-1]
@@ -131,7 +131,7 @@ def _window(scaled, weight, cumulative, kind, value, log_mass, entropy):  # prag
     return 0, len(scaled)
 
 
-@njit(cache=True)
+@njit(forceinline=True)
 def _at_least(scaled, bar):  # pragma: no cover (compiled)
     """How many of the falling log-weights are >= bar."""
     low, high = 0, len(scaled)

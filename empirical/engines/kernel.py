@@ -3,6 +3,9 @@
 Every rule of `theory.adaptors` keeps a prefix of one order of the tokens. The keys of that order are counted into
 buckets; only the bucket in which the prefix ends is sorted. The arithmetic is float64 whatever the logits are, and the
 kept sets are those of `theory.adaptors` on the same logits in float64, up to an equality that rounding decides.
+
+The compiler inlines every helper of a kernel: one that stayed a function would be compiled both by itself and within
+each caller, and which copy a process runs, and so a sum's last bits, would depend on what its cache held.
 """
 
 from collections.abc import Callable
@@ -142,7 +145,7 @@ def exponential(x):  # pragma: no cover (compiled)
     return series * power if x >= -700.0 else 0.0
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def weigh(line, T, scaled, weight):  # noqa: N803  # pragma: no cover (compiled)
     """Fill log-weights and weights, both relative to the top; (valid, sum p e^-top, mass, sum w log w, least log w)."""
     top, faults = -np.inf, 0
@@ -165,7 +168,7 @@ def weigh(line, T, scaled, weight):  # noqa: N803  # pragma: no cover (compiled)
     return True, base, mass, cross, least
 
 
-@njit(cache=True, fastmath={"reassoc"})
+@njit(forceinline=True, fastmath={"reassoc"})
 def sum_of(weight):  # pragma: no cover (compiled)
     total = 0.0
     for a in range(len(weight)):
@@ -180,7 +183,7 @@ def _cut_below(scaled, weight, bar):  # pragma: no cover (compiled)
             weight[a] = 0.0
 
 
-@njit
+@njit(forceinline=True)
 def _keep_prefix(scaled, weight, centre, least, target, by_count):  # pragma: no cover (compiled)
     """Cut all but the shortest prefix, in the order of |scaled - centre|, whose mass or count reaches the target."""
     width = max(abs(least - centre), abs(centre)) / (BUCKETS - 1) + 1e-300

@@ -67,7 +67,7 @@ def _draw(logits, values, lams, recipes, uniforms, tokens, figures, counted):  #
         figures[row, 3] = _excess(logits[row], scaled, weight) / total - np.log(total) + log_mass
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _log_mass(line):  # pragma: no cover (compiled)
     """log sum_a e^(line_a)."""
     top, mass = -np.inf, 0.0
@@ -78,14 +78,14 @@ def _log_mass(line):  # pragma: no cover (compiled)
     return top + np.log(mass)
 
 
-@njit(cache=True)
+@njit(forceinline=True)
 def _tilt(line, values, lam, tilted):  # pragma: no cover (compiled)
     """line + lambda V; a token that the model forbids stays so, whatever it is worth."""
     for a in range(len(line)):
         tilted[a] = line[a] + lam * np.float64(values[a]) if line[a] != -np.inf else -np.inf
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _excess(line, scaled, weight):  # pragma: no cover (compiled)
     """sum_a w_a (log w_a - line_a) over the kept tokens."""
     total = 0.0
