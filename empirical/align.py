@@ -19,8 +19,8 @@ from empirical.models import LanguageModel, default_prior, load, refuse_long, wi
 from empirical.online import Labels
 from empirical.ppo import EPOCHS
 from empirical.precision import use_fast_float32
-from empirical.prompts import alignment_prompts
 from empirical.rewards import load_reward
+from empirical.scorer_data import learnable
 from empirical.training import Recipe, train, with_new_adapter
 
 MEASURED = 16  # answers of the aligned model to each held-out prompt
@@ -37,7 +37,10 @@ def main(
     ),
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-9, help="Of Adam, at its highest.")] = None,
-    prompts: Annotated[int, typer.Option(help="Prompts to train on, of the embedded ones that no study uses.")] = 40,
+    task: Annotated[
+        str, typer.Option(help="Whose prompts, of those no study answers: hh, length, summary; a file.")
+    ] = "hh",
+    prompts: Annotated[int, typer.Option(help="Prompts to train on.")] = 40,
     held_out: Annotated[int, typer.Option(help="Prompts to measure on, from the other end of the same list.")] = 24,
     max_new: Annotated[int, typer.Option(help="Tokens of the longest answer.")] = 32,
     work: Annotated[Path | None, typer.Option(help="Where checkpoints are kept; a killed run goes on.")] = None,
@@ -50,7 +53,7 @@ def main(
     folders = out or Path("adapters") / name, (work or cache_directory() / "align") / name
     with one_sentence():
         base = load(prior, name=Path(prior).name) if prior else default_prior()
-        make(base, method, reward, recipe, split(prompts, held_out), *folders, labels)
+        make(base, method, reward, recipe, split(task, prompts, held_out), *folders, labels, Path(task).name)
 
 
 def make(
@@ -62,6 +65,7 @@ def make(
     out: Path,
     work: Path,
     labels: Labels = Labels.REWARD,
+    task: str = "hh",
 ) -> None:
     """Train on the first prompts, measure on the second, write the adapter and its `card.json` to `out`."""
     precision = use_fast_float32()
@@ -79,7 +83,7 @@ def make(
     known = dict(zip(held_out, pools, strict=True))
     measured = distance(with_adapter(prior, work / "adapter", out.name), prior, reward, known, recipe, MEASURED)
     options = f"--method {method} --reward {kind} --beta {recipe.beta:g} --steps {recipe.steps} --seed {recipe.seed}"
-    options += f" --prompts {len(learnt)} --held-out {len(held_out)} --max-new {recipe.max_new}"
+    options += f" --task {task} --prompts {len(learnt)} --held-out {len(held_out)} --max-new {recipe.max_new}"
     options += f" --learning-rate {recipe.learning_rate:g}" + (f" --labels {labels}" if method in PAIRED else "")
     card = {
         "method": str(method),
@@ -102,9 +106,9 @@ def make(
     print(json.dumps(card), flush=True)
 
 
-def split(trained_on: int, held_out: int) -> tuple[list[str], list[str]]:
-    """Prompts to train on and to measure on: both from the half that no study uses, without overlap."""
-    every = alignment_prompts()
+def split(task: str, trained_on: int, held_out: int) -> tuple[list[str], list[str]]:
+    """Prompts to train on and to measure on, from the two ends of those of a task that no study uses."""
+    every = learnable(task)
     if min(trained_on, held_out) < 2 or trained_on + held_out > len(every):
         raise InputError(f"There are {len(every)} prompts to train and to measure on; ask for 2 or more of each.")
     return every[:trained_on], every[len(every) - held_out :]

@@ -24,6 +24,7 @@ def sweep(
     labels: Annotated[Labels, typer.Option(help="Of pairs, on-line.")] = Labels.REWARD,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; else each method's own.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-9, help="Else each method's own.")] = None,
+    task: Annotated[str, typer.Option(help="Whose prompts, as for `align`.")] = "hh",
     prompts: Annotated[int, typer.Option(help="To train on.")] = 40,
     held_out: Annotated[int, typer.Option(help="To measure on.")] = 24,
     max_new: Annotated[int, typer.Option(help="Tokens of the longest answer.")] = 32,
@@ -36,7 +37,7 @@ def sweep(
     for method, beta in asked:
         folder = out / named(reward, method, beta, labels)
         if not (folder / "card.json").is_file():
-            sizes = steps, learning_rate, prompts, held_out, max_new
+            sizes = steps, learning_rate, task, prompts, held_out, max_new
             main(method, reward, beta, folder, prior, labels, *sizes, work, seed)
 
 

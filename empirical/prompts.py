@@ -38,10 +38,10 @@ def short_prompts() -> list[str]:
     return files("empirical").joinpath("short_prompts.txt").read_text(encoding="utf-8").splitlines()
 
 
-def prompts_from(path: Path, count: int) -> list[str]:
+def prompts_from(path: Path, count: int | None = None) -> list[str]:
     """The first `count` prompts of a text file (one a line), of a folder of HH dialogues, or, for `hh`, of the hub's.
 
-    Of a dialogue: the first paragraph of the first user turn, if it is shorter than 256 characters.
+    None: all of them. Of a dialogue: the first paragraph of the first user turn, if it is shorter than 256 characters.
     """
     try:
         if path.is_dir() or path == HH:
@@ -53,8 +53,8 @@ def prompts_from(path: Path, count: int) -> list[str]:
         raise InputError(
             f"Cannot read prompts from {path} ({problem}); pass a UTF-8 text file, one a line."
         ) from problem
-    if len(found) < count:
-        raise InputError(f"{path} holds {len(found)} usable prompts but {count} were asked for; pass more or ask less.")
+    if len(found) < (least := count or 1):
+        raise InputError(f"{path} holds {len(found)} usable prompts but {least} were asked for; pass more or ask less.")
     return found[:count]
 
 

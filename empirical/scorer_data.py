@@ -15,8 +15,8 @@ from empirical.scorer_config import About, ScorerError
 Texts = dict[str, list[list[int]]]
 
 
-def learnable(where: str, count: int) -> list[str]:
-    """At most `count` of the embedded prompts that no study answers of a task, or `count` lines of a text file.
+def learnable(where: str, count: int | None = None) -> list[str]:
+    """At most `count` (None: all) of the prompts that no study answers of a task, or `count` lines of a text file.
 
     Tasks: `empirical.studies.controlled.cells.TASKS`. Raises InputError in one sentence.
     """

@@ -1,12 +1,14 @@
 """Make the shipped judges: `python -m empirical.judging.fit --finegrained FILE --pandalm FILE --out DIR`.
 
-Three heads on the same frozen features: finegrained is a reward for texts about a passage, pandalm the judge of what
-was trained on that reward, both the judge of what was trained on Anthropic's data. No head sees its own test pairs:
-every accuracy on data a head was fitted to is of five heads that each missed a fifth of the questions.
+Three heads on the same frozen features: finegrained is a reward for texts about a passage, from one half of
+FineGrainedRLHF's questions; passages, from the other half, the judge of what was trained on that reward; both, from all
+of these and PandaLM, the judge of what was trained on Anthropic's data. No head sees its own test pairs: every accuracy
+on data a head was fitted to is of five heads that each missed a fifth of the questions.
 """
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +29,8 @@ from empirical.rewards import PreferenceHead, load_head
 from empirical.shipped import shipped
 from theory.files import write_text
 
-HEADS = {"finegrained": ("finegrained",), "pandalm": ("pandalm",), "both": ("finegrained", "pandalm")}
+HALVES = ("finegrained: reward's half", "finegrained: judge's half")
+HEADS = {"finegrained": HALVES[:1], "passages": HALVES[1:], "both": (*HALVES, "pandalm")}
 HH_SPLITS = ("test", "validation")  # pairs that the shipped HH head was not fitted to either
 
 
@@ -47,6 +50,8 @@ def main(
         questions["hh"] = from_pairs(pair for split in HH_SPLITS for pair in pairs if pair.split == split)
     folder = work or cache_directory() / "judging"
     features = {name: kept_features(model, some, folder, LAYER) for name, some in questions.items()}
+    half = [question.half for question in questions["finegrained"]]
+    questions, features = in_halves(questions, half), in_halves(features, half)
     data = {name: pairs_of(questions[name], features[name], lengths(model, questions[name])) for name in questions}
     heads, rows = dict[str, PreferenceHead](), list[dict[str, Any]]()
     for name, sources in HEADS.items():
@@ -77,6 +82,15 @@ def main(
     }
     write_text(out / "card.json", json.dumps(card, indent=1))
     print(json.dumps(card))
+
+
+def in_halves(some: dict[str, list[Any]], half: Sequence[int]) -> dict[str, list[Any]]:
+    """What stands under "finegrained" in two parts that share no question, then the others; half: 0 or 1 each."""
+    halves = {
+        name: [one for one, its in zip(some["finegrained"], half, strict=True) if its == number]
+        for number, name in enumerate(HALVES)
+    }
+    return halves | {name: every for name, every in some.items() if name != "finegrained"}
 
 
 def lengths(model: LanguageModel, questions: list[Question]) -> list[Any]:
@@ -143,7 +157,7 @@ def agreements(heads: dict[str, PreferenceHead], data: dict[str, Pairs]) -> list
     return [
         {"head": reward, "judge": judge, "data": source, "kind": "correlation of margins",
          "correlation": cosine(margins(heads[reward], some), margins(heads[judge], some))}
-        for reward, judge in (("finegrained", "pandalm"), ("hh reward", "both"))
+        for reward, judge in (("finegrained", "passages"), ("hh reward", "both"))
         for source, some in data.items()
         if reward in heads
     ]  # fmt: skip

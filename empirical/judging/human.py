@@ -20,7 +20,7 @@ PASSAGE_WORDS = 150  # of FineGrainedRLHF's passages: the longest whole sentence
 class Question:
     """A conversation (user last), some answers to it, and which of them a person preferred to which: (winner, loser).
 
-    fold: by a hash of the first turn alone, so that a question is never on both sides of a split.
+    fold and half: by a hash of the first turn alone, so that a question is never on both sides of a split.
     """
 
     turns: tuple[str, ...]
@@ -30,7 +30,16 @@ class Question:
     @property
     def fold(self) -> int:
         """0 to FOLDS - 1."""
-        return int(hashlib.blake2b(self.turns[0].encode(), digest_size=4).hexdigest(), 16) % FOLDS
+        return self._number % FOLDS
+
+    @property
+    def half(self) -> int:
+        """0 or 1, independent of the fold."""
+        return self._number // FOLDS % 2
+
+    @property
+    def _number(self) -> int:
+        return int(hashlib.blake2b(self.turns[0].encode(), digest_size=4).hexdigest(), 16)
 
 
 def finegrained(file: Path) -> list[Question]:

@@ -8,10 +8,10 @@ from empirical.rewards import PreferenceHead, load_head
 from empirical.scored import RewardError
 from empirical.shipped import shipped
 
-NAMES = ("finegrained", "pandalm", "both")
+NAMES = ("finegrained", "passages", "both")
 
-JUDGE_OF = {"preference": "both", "finegrained": "pandalm", "length": "both"}
-"""The judge of what was trained or controlled by a reward; no data set is behind both."""
+JUDGE_OF = {"preference": "both", "finegrained": "passages", "length": "both"}
+"""The judge of what was trained or controlled by a reward; no question is behind both."""
 
 
 def shipped_head(name: str) -> PreferenceHead:

@@ -16,6 +16,8 @@ from empirical.online import Labels
 from empirical.prompts import own_prompts, study_prompts
 from empirical.rewards import load_head
 from empirical.shipped import shipped
+from empirical.studies.controlled.cells import TASKS
+from empirical.studies.controlled.parts import halves
 from empirical.tiny import tiny_triple
 
 
@@ -112,16 +114,31 @@ def test_a_sweep_trains(folder):
 
 
 def test_prompts_of_the_study_are_never_learnt_from_or_measured_on():
-    learnt, held_out = split(60, 24)
+    learnt, held_out = split("hh", 60, 24)
     assert not set(learnt) & set(held_out)
     assert not (set(learnt) | set(held_out)) & set(study_prompts(100))
     assert set(learnt) | set(held_out) <= set(own_prompts())
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_s_own_prompts(task):
+    studied, free = halves(task)
+    learnt, held_out = split(task, 14, 6)
+    assert (learnt, held_out) == (free[:14], free[-6:])
+    assert not set(studied) & {*learnt, *held_out}
+
+
+def test_prompts_of_a_file(tmp_path):
+    (tmp_path / "prompts.txt").write_text("one\ntwo\nthree\nfour\nfive\n", encoding="utf-8")
+    assert split(str(tmp_path / "prompts.txt"), 2, 2) == (["one", "two"], ["four", "five"])
+    with pytest.raises(InputError, match="There are 5 prompts"):
+        split(str(tmp_path / "prompts.txt"), 3, 3)
+
+
 @pytest.mark.parametrize("counts", [(80, 24), (1, 24), (60, 0)])
 def test_more_prompts_than_there_are(counts):
     with pytest.raises(InputError, match="prompts"):
-        split(*counts)
+        split("hh", *counts)
 
 
 def test_errors_are_one_sentence_and_exit_2(folder):

@@ -48,11 +48,13 @@ def test_three_heads_and_their_card(tiny, tmp_path, capsys):
     for name in NAMES:
         head = load_head(tmp_path / "judge" / name)
         assert head.layer == 2
-        for data in ("finegrained", "pandalm"):
+        for data in (*fit.HALVES, "pandalm"):
             row = rows[name, data]
             assert row["kind"] == ("held out" if data in fit.HEADS[name] else "transfer")
             assert row["accuracy"] > 0.9, "one letter decides"
-            assert row["pairs"] == {"finegrained": 72, "pandalm": 24}[data]
+    assert sum(rows["both", half]["pairs"] for half in fit.HALVES) == 72
+    assert all(rows["both", half]["pairs"] for half in fit.HALVES)
+    assert rows["both", "pandalm"]["pairs"] == 24
     assert rows["longer", "pandalm"]["accuracy"] < 1
     assert rows["longer", "pandalm"]["length_correlation"] == pytest.approx(1)
     assert rows["longer", "pandalm"]["where_shorter_preferred"] == 0
@@ -81,11 +83,11 @@ def test_the_readme_says_what_the_card_says():
     card = json.loads((shipped("judge") / "card.json").read_text("utf-8"))
     measured = {(row["head"], row["data"]): row for row in card["rows"] if "accuracy" in row}
     text = (shipped("judge").parent / "README.md").read_text("utf-8")
-    lines = [line for line in text.splitlines() if re.match(r"\| `(finegrained|pandalm|both|longer|hh reward)`", line)]
+    lines = [line for line in text.splitlines() if re.match(r"\| `(finegrained|passages|both|longer|hh reward)`", line)]
     said = 0
     for line in lines:
         head, *cells = (cell.strip() for cell in line.strip("|").split(" |"))
-        for data, cell in zip(("finegrained", "pandalm", "hh"), cells, strict=True):
+        for data, cell in zip((*fit.HALVES, "pandalm", "hh"), cells, strict=True):
             if cell:
                 row = measured[head.split("`")[1], data]
                 share = f"{row['accuracy']:.3f}"
@@ -101,7 +103,7 @@ def test_no_judge_learned_from_the_data_behind_its_reward():
     assert set(NAMES) == set(fit.HEADS)
     assert judge_of("preference").describe() == shipped_head("both").describe()
     for call in (judge_of, shipped_head):
-        with pytest.raises(RewardError, match="finegrained, pandalm, both"):
+        with pytest.raises(RewardError, match="finegrained, passages, both"):
             call("nobody")
 
 
