@@ -48,12 +48,12 @@ def _draw(logits, values, lams, recipes, uniforms, tokens, figures, counted):  #
     scaled, weight, tilted = (np.empty(logits.shape[1]), np.empty(logits.shape[1]), np.empty(logits.shape[1]))
     for row in range(len(logits)):
         T, kind, value, lam = recipes[row, 0], int(recipes[row, 1]), recipes[row, 2], lams[row]  # noqa: N806
-        log_mass = _log_mass(logits[row])
+        log_mass = log_mass_of(logits[row])
         tokens[row], counted[row] = -1, 0
         if lam == 0:
             valid, base, mass, cross, least = weigh(logits[row], T, scaled, weight)
         else:
-            _tilt(logits[row], values[row], lam, tilted)
+            tilt(logits[row], values[row], lam, tilted)
             valid, base, mass, cross, least = weigh(tilted, T, scaled, weight)
         if not valid or not np.isfinite(log_mass):
             continue
@@ -64,11 +64,11 @@ def _draw(logits, values, lams, recipes, uniforms, tokens, figures, counted):  #
         figures[row, 0] = scaled[token] - np.log(total)
         figures[row, 1] = np.log(total) - np.log(base) / T
         figures[row, 2] = scaled[token] * T - np.log(base) if lam == 0 else np.float64(logits[row, token]) - log_mass
-        figures[row, 3] = _excess(logits[row], scaled, weight) / total - np.log(total) + log_mass
+        figures[row, 3] = excess_of(logits[row], scaled, weight) / total - np.log(total) + log_mass
 
 
 @njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _log_mass(line):  # pragma: no cover (compiled)
+def log_mass_of(line):  # pragma: no cover (compiled)
     """log sum_a e^(line_a)."""
     top, mass = -np.inf, 0.0
     for a in range(len(line)):
@@ -79,14 +79,14 @@ def _log_mass(line):  # pragma: no cover (compiled)
 
 
 @njit(forceinline=True)
-def _tilt(line, values, lam, tilted):  # pragma: no cover (compiled)
+def tilt(line, values, lam, tilted):  # pragma: no cover (compiled)
     """line + lambda V; a token that the model forbids stays so, whatever it is worth."""
     for a in range(len(line)):
         tilted[a] = line[a] + lam * np.float64(values[a]) if line[a] != -np.inf else -np.inf
 
 
 @njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _excess(line, scaled, weight):  # pragma: no cover (compiled)
+def excess_of(line, scaled, weight):  # pragma: no cover (compiled)
     """sum_a w_a (log w_a - line_a) over the kept tokens."""
     total = 0.0
     for a in range(len(line)):

@@ -13,7 +13,7 @@ import sys
 import pytest
 from numba.core.registry import CPUDispatcher
 
-MODULES = ["attention", "forced", "kernel", "tilted"]
+MODULES = ["engines.attention", "engines.forced", "engines.kernel", "engines.tilted", "guidance.kernel"]
 ENTRIES = {"_attend", "_force", "_draw"}
 SCRIPT = """
 import hashlib, sys
@@ -77,7 +77,7 @@ def test_a_process_that_compiles_gives_the_bits_of_one_that_reads_the_cache(tmp_
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_helper_is_inlined(name):
-    module = importlib.import_module(f"empirical.engines.{name}")
+    module = importlib.import_module(f"empirical.{name}")
     found = {key: one for key, one in vars(module).items() if isinstance(one, CPUDispatcher)}
     assert set(found) & ENTRIES, "each module has an entry"
     for key, one in found.items():
