@@ -1,9 +1,10 @@
 """Make the shipped judges: `python -m empirical.judging.fit --finegrained FILE --pandalm FILE --out DIR`.
 
-Three heads on the same frozen features: finegrained is a reward for texts about a passage, from one half of
-FineGrainedRLHF's questions; passages, from the other half, the judge of what was trained on that reward; both, from all
-of these and PandaLM, the judge of what was trained on Anthropic's data. No head sees its own test pairs: every accuracy
-on data a head was fitted to is of five heads that each missed a fifth of the questions.
+Heads on the same frozen features. finegrained: a reward for texts about a passage, from one half of FineGrainedRLHF's
+questions; passages: from the other half, the judge of what was trained on that reward; hh: from those of Anthropic's
+pairs that the shipped reward was not fitted to, the judge of what was trained on that; both: from FineGrainedRLHF and
+PandaLM, a judge from outside. No head sees its own test pairs: every accuracy on data a head was fitted to is of five
+heads that each missed a fifth of the questions.
 """
 
 import json
@@ -30,18 +31,20 @@ from empirical.shipped import shipped
 from theory.files import write_text
 
 HALVES = ("finegrained: reward's half", "finegrained: judge's half")
-HEADS = {"finegrained": HALVES[:1], "passages": HALVES[1:], "both": (*HALVES, "pandalm")}
-HH_SPLITS = ("test", "validation")  # pairs that the shipped HH head was not fitted to either
+HEADS = {"finegrained": HALVES[:1], "passages": HALVES[1:], "hh": ("hh",), "both": (*HALVES, "pandalm")}
+HH_SPLITS = ("test", "validation")  # the shipped reward was fitted to neither; the second chose its ridge
 
 
 def main(
     finegrained_file: Annotated[Path, typer.Option("--finegrained", help="FineGrainedRLHF's feedback, its JSON.")],
     pandalm_file: Annotated[Path, typer.Option("--pandalm", help="PandaLM's test set, its JSON.")],
     out: Annotated[Path, typer.Option(help="Where the heads and their card go.")],
-    hh: Annotated[Path | None, typer.Option(help="Folder of Anthropic/hh-rlhf *.jsonl.gz files, for transfer.")] = None,
+    hh: Annotated[
+        Path | None, typer.Option(help="Folder of Anthropic/hh-rlhf *.jsonl.gz files, for its judge.")
+    ] = None,
     work: Annotated[Path | None, typer.Option(help="Where features are kept; a killed run goes on from there.")] = None,
 ) -> None:
-    """Read every answer once, fit three heads, and write them with their accuracies."""
+    """Read every answer once, fit the heads whose data are there, and write them with their accuracies."""
     start = time.process_time()
     precision, model = use_fast_float32(), default_prior()
     questions = {"finegrained": finegrained(finegrained_file), "pandalm": pandalm(pandalm_file)}
@@ -55,12 +58,15 @@ def main(
     data = {name: pairs_of(questions[name], features[name], lengths(model, questions[name])) for name in questions}
     heads, rows = dict[str, PreferenceHead](), list[dict[str, Any]]()
     for name, sources in HEADS.items():
+        if not set(sources) <= set(data):
+            continue
         joint = sum((data[source] for source in sources[1:]), data[sources[0]])
         weight, ridge = fitted(joint)
         mean = np.concatenate([np.concatenate(features[source]) for source in sources]).mean(axis=0)
         heads[name] = PreferenceHead(torch.tensor(weight), torch.tensor(mean), LAYER, model.sha256)
         heads[name].save(out / name)
         rows += judged(name, weight, ridge, joint, sources, data)
+    fitted_heads = list(heads)
     rows += baselines(data)
     reward = load_head(shipped("reward"))
     if reward.model_sha256 == model.sha256 and reward.layer == LAYER:
@@ -68,7 +74,7 @@ def main(
         rows += transferred("hh reward", reward, {name: some for name, some in data.items() if name != "hh"})
     rows += agreements(heads, data)
     card = {
-        "heads": {name: list(sources) for name, sources in HEADS.items()},
+        "heads": {name: list(HEADS[name]) for name in fitted_heads},
         "layer": LAYER,
         "longest_context": LONGEST_CONTEXT,
         "longest_answer": LONGEST_ANSWER,
@@ -157,9 +163,9 @@ def agreements(heads: dict[str, PreferenceHead], data: dict[str, Pairs]) -> list
     return [
         {"head": reward, "judge": judge, "data": source, "kind": "correlation of margins",
          "correlation": cosine(margins(heads[reward], some), margins(heads[judge], some))}
-        for reward, judge in (("finegrained", "passages"), ("hh reward", "both"))
+        for reward, judge in (("finegrained", "passages"), ("hh reward", "hh"), ("hh reward", "both"))
         for source, some in data.items()
-        if reward in heads
+        if {reward, judge} <= set(heads)
     ]  # fmt: skip
 
 

@@ -8,9 +8,9 @@ from empirical.rewards import PreferenceHead, load_head
 from empirical.scored import RewardError
 from empirical.shipped import shipped
 
-NAMES = ("finegrained", "passages", "both")
+NAMES = ("finegrained", "passages", "hh", "both")
 
-JUDGE_OF = {"preference": "both", "finegrained": "passages", "length": "both"}
+JUDGE_OF = {"preference": "hh", "finegrained": "passages", "length": "both"}
 """The judge of what was trained or controlled by a reward; no question is behind both."""
 
 
