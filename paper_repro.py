@@ -19,6 +19,7 @@ from empirical.errors import InputError
 from empirical.preregistration import predictions, sentences, summaries
 from empirical.presets import PRESETS, TORCH, Backend, Preset
 from empirical.results import Results, checked_with
+from empirical.studies.guided import rules as guided_rules
 from figures import redraw
 from figures.report import build
 from theory.ledger import PAPERS, REGISTRY, Entry, settled
@@ -27,7 +28,9 @@ from toy.experiments import EXPERIMENTS, run_all
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
-STUDY = {one.id: one for one in (*sentences(), *summaries(), *predictions())}
+TRADEOFF = {one.id: one for one in (*sentences(), *summaries(), *predictions())}
+GUIDED = {one.id: one for one in (*guided_rules.sentences(), *guided_rules.summaries())}
+STUDY = TRADEOFF | GUIDED
 GROUPS = {
     "theory": "every claim that theory decides",
     "toy": "exact worlds",
@@ -175,12 +178,14 @@ def execute(
     for name, tables in track(running, "exact worlds", len(worlds), console=console, transient=True):
         results.write_tables(tables)
         results.note_made(name, stamp)
-    if STUDY.keys() & set(ids):
-        entries += [entry for entry in _study(results, size, seed, device, backend) if entry.id in ids]
+    if TRADEOFF.keys() & set(ids):
+        entries += [entry for entry in _tradeoff(results, size, seed, device, backend) if entry.id in ids]
+    if GUIDED.keys() & set(ids):
+        entries += [entry for entry in _guided(results, size, seed) if entry.id in ids]
     finish(results, entries, start, seed)
 
 
-def _study(results: Results, size: Preset, seed: int, device: str, backend: Backend) -> list[Entry]:
+def _tradeoff(results: Results, size: Preset, seed: int, device: str, backend: Backend) -> list[Entry]:
     """The trade-off study of the preset's triple. torch is imported here: it takes longer than many a target."""
     from empirical.prompts import study_prompts
     from empirical.recipes import Recipe
@@ -188,6 +193,13 @@ def _study(results: Results, size: Preset, seed: int, device: str, backend: Back
 
     recipe = Recipe(size, device=device)
     return study(results, recipe, study_prompts(size.prompts), size, seed, size.real, backend)
+
+
+def _guided(results: Results, size: Preset, seed: int) -> list[Entry]:
+    """The study of guidance by evidence, on this package's own engine and the CPU."""
+    from empirical.studies.guided.run import study
+
+    return study(results, size, seed)
 
 
 def finish(results: Results, entries: list[Entry], start: float, seed: int) -> None:

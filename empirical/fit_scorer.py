@@ -46,7 +46,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the scorer and its card go.")],
     prior: Annotated[str | None, typer.Option(help="A directory or hub id; else SmolLM2.")] = None,
     prompts: Annotated[
-        str, typer.Option(help="length, hh or summary: a task's, of those no study answers; or a file.")
+        str, typer.Option(help="length, hh, summary or evidence: a task's, of those no study answers; or a file.")
     ] = "hh",
     count: Annotated[int, typer.Option(min=1, help="How many of the prompts at most; split 70 / 15 / 15.")] = 100,
     answers: Annotated[int, typer.Option(min=1, help="Answers of the base to each.")] = 32,

@@ -54,7 +54,7 @@ class Settings:
 class Preset:
     """Prompts, and the study's counts; `real` is False where the models are random and prove nothing.
 
-    small: the exact worlds run at the size of a test.
+    small: the exact worlds run at the size of a test; anew: all of every study is drawn again.
     """
 
     prompts: int
@@ -64,6 +64,7 @@ class Preset:
     corpora: int = 2000
     resamples: int = 1000
     small: bool = False
+    anew: bool = False
 
     def settings(self, seed: int, backend: Backend = TORCH) -> Settings:
         """The study's settings under this preset."""
@@ -75,5 +76,5 @@ PRESETS = {
     "smoke": Preset(prompts=4, samples=2, max_new=8, real=False, corpora=200, resamples=100, small=True),
     "default": Preset(prompts=20, samples=4, max_new=32),
     # Tan et al.: 1,000 prompts x 2 answers of at most 256 tokens; with the embedded prompts, the same 2,000 answers.
-    "paper": Preset(prompts=100, samples=20, max_new=256),
+    "paper": Preset(prompts=100, samples=20, max_new=256, anew=True),
 }

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from empirical.evidence_task.halves import halves as evidence_halves
+from empirical.evidence_task.item import with_evidence
+from empirical.evidence_task.items import own_items
 from empirical.models import LanguageModel
 from empirical.prompts import prompts_from
 from empirical.rewards import SecretReward
@@ -13,17 +16,21 @@ from empirical.scored import Reward
 from empirical.scorer_config import About, ScorerError
 
 Texts = dict[str, list[list[int]]]
+EVIDENCE = "evidence"
 
 
 def learnable(where: str, count: int | None = None) -> list[str]:
     """At most `count` (None: all) of the prompts that no study answers of a task, or `count` lines of a text file.
 
-    Tasks: `empirical.studies.controlled.cells.TASKS`. Raises InputError in one sentence.
+    Tasks: `empirical.studies.controlled.cells.TASKS`, and evidence, questions with their passages. Raises InputError in
+    one sentence.
     """
     # Here, because the studies read scorers themselves.
     from empirical.studies.controlled.cells import TASKS
     from empirical.studies.controlled.parts import halves
 
+    if where == EVIDENCE:
+        return [with_evidence(item) for item in evidence_halves(own_items())[1]][:count]
     return halves(where)[1][:count] if where in TASKS else prompts_from(Path(where), count)
 
 

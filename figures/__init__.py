@@ -26,6 +26,8 @@ _NAMES = [
     "cd_fig12",
     "cd_fig13",
     "cd_table1",
+    "chang_tradeoffs",
+    "chang_relevance",
     "tan_fig1",
     "reversal",
     "tilts",

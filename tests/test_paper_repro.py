@@ -82,6 +82,17 @@ def test_the_study_on_random_models(monkeypatch, tmp_path):
     assert {path.name: path.read_bytes() for path in (folder / "tables").iterdir()} == before
 
 
+def test_guidance_on_random_models(monkeypatch, tmp_path):
+    assert {"chang.emp.information", "chang.emp.tradeoff"} <= set(paper_repro.selected(["chang"]))
+    assert call(monkeypatch, "run", "chang.emp", "--preset", "smoke", "--out", tmp_path) == 0
+    folder = tmp_path / "smoke"
+    rows = json.loads((folder / "ledger.json").read_text())
+    assert {row["verdict"] for row in rows} == {"not-testable-here"}
+    assert {row["id"] for row in rows} == set(paper_repro.selected(["chang.emp"]))
+    assert {"chang_tradeoffs", "chang_relevance"} <= {path.stem for path in (folder / "figures").glob("*.pdf")}
+    assert not list((folder / "samples").glob("tiny-*")), "no row of the trade-off study is asked for"
+
+
 def test_the_first_prompts_alone_and_then_all(monkeypatch, tmp_path):
     """A part of a preset is a beginning of it: its rows are read again, not made again."""
     monkeypatch.setitem(presets.PRESETS, "smoke", presets.Preset(3, 2, 4, real=False, corpora=50, resamples=20))

@@ -2,6 +2,8 @@
 
 from collections.abc import Hashable, Sequence
 
+from sacrebleu import sentence_bleu
+
 from empirical.evidence_task.item import Item
 from empirical.evidence_task.words import any_occurs, content
 
@@ -42,3 +44,18 @@ def distinct(texts: Sequence[Sequence[Hashable]], n: int) -> float:
         raise ValueError(f"n must be 1 or more, not {n}.")
     grams = [tuple(text[i : i + n]) for text in texts for i in range(len(text) - n + 1)]
     return len(set(grams)) / len(grams) if grams else float("nan")
+
+
+def self_bleu(texts: Sequence[str]) -> float:
+    """The mean BLEU of each text against all the others, in [0, 1]: 1 where all are alike; lower is more diverse.
+
+    sacreBLEU's sentence BLEU (13a words, exponential smoothing). NaN for fewer than two texts. Compare equal numbers of
+    texts. Source: Zhu et al. 2018 (arXiv 1802.01886); Post 2018 (arXiv 1804.08771).
+
+    >>> self_bleu(["the cat sat on the mat"] * 3)
+    1.0
+    """
+    if len(texts) < 2:
+        return float("nan")
+    scores = [sentence_bleu(text, [*texts[:k], *texts[k + 1 :]]).score for k, text in enumerate(texts)]
+    return min(1.0, float(sum(scores)) / 100 / len(scores))

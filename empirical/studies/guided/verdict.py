@@ -1,0 +1,74 @@
+"""The ledger's entries of the guidance study: every sentence by its registered rule, with evidence."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from empirical.evidence_task.item import Item, with_evidence
+from empirical.models import LanguageModel
+from empirical.scored import Floats
+from empirical.scoring import score
+from empirical.studies.entries import Writer
+from empirical.studies.guided.quantities import Data, measures
+from empirical.studies.guided.rules import sentences, summaries
+from empirical.studies.guided.sizes import FREE, PLAIN
+from empirical.studies.verdict import shown
+from theory.ledger import Check, Control, Entry, at_most, rejects
+
+ROUNDING = 1e-4  # nats a token: float32 passes with and without a cache
+
+
+def entries(
+    data: Data, measured: pd.DataFrame, rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item], scale: str,
+    real: bool,
+) -> list[Entry]:  # fmt: skip
+    """One entry a sentence and one a summary; scale: what was run, in words; real: False where models are random."""
+    start, writer = time.perf_counter(), Writer("chang", scale, real)
+    checks, controls = evidence(rows, prior, items)
+    planted, made = measures(replace(data, planted=True)), []
+    for sentence in sentences():
+        verdict = sentence.verdict(measured, len(items))
+        slipped = sentence.verdict(planted, len(items))
+        control = Control("the reverse of what is favoured is called reproduced", slipped != "reproduced")
+        here = "; ".join(shown(condition, measured) for condition in sentence.conditions)
+        made.append(writer.entry(sentence, verdict, here, checks, [*controls, control], time.perf_counter() - start))
+        start = time.perf_counter()
+    return [*made, *(writer.summary(one, made) for one in summaries())]
+
+
+def evidence(rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item]) -> tuple[list[Check], list[Control]]:
+    """What the engine recorded of guided answers, against passes over the whole texts; plain answers spend no KL."""
+    some = rows[(rows.prior == "intact") & (rows.rule == FREE.name)]
+    told = some.log_model.to_numpy() / some.tokens.to_numpy()
+    again = _rescored(some, prior, items)
+    name = "log P_G of guided answers, a token"
+    plain = rows[(rows.prior == "intact") & (rows.rule == PLAIN.name)]
+    idle = "without guidance no KL is spent"
+    return (
+        [
+            at_most(name, oracle="a pass over the whole text", residuals=np.abs(told - again), tolerance=ROUNDING),
+            at_most(
+                idle, oracle="the law itself", residuals=plain.kl, tolerance=1e-9
+            ),  # float64 sums over the vocabulary
+        ],
+        [
+            rejects(
+                "answers of other rows",
+                at_most(name, oracle="", residuals=np.abs(np.roll(told, 1) - again), tolerance=ROUNDING),
+            ),
+            rejects("guided answers taken for plain ones", at_most(idle, oracle="", residuals=some.kl, tolerance=1e-9)),
+        ],
+    )
+
+
+def _rescored(rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item]) -> Floats:
+    """log P_G(y) / |y| of the rows, by another pass."""
+    prompts = {item.id: prior.prompt_ids(with_evidence(item)) for item in items}
+    found = []
+    for one in rows.itertuples():
+        ids = list(map(int, one.token_ids))
+        found.append(float(score(prior, prompts[one.item], [ids]).log_prob[0]) / len(ids))
+    return np.array(found)
