@@ -29,12 +29,17 @@ VERDICTS = {
 }
 
 
+WORDED = ("tan_samples", "chang_samples", "chang_relevance")
+"""Tables that hold what a model wrote."""
+FULL = 4.0  # nats: the strongest shade of a trace
+
+
 def build(results: Path) -> Path:
     """Write report/index.html and report/errata.md from what is in `results`; return the page's path."""
     ledger = _json(results / "ledger.json", [])
     # An answer may well read "NA" or "null": only numbers may be missing.
     tables = {
-        path.stem: pd.read_csv(path, keep_default_na=path.stem != "tan_samples")
+        path.stem: pd.read_csv(path, keep_default_na=path.stem not in WORDED)
         for path in sorted((results / "tables").glob("*.csv"))
     }
     environment = Environment(loader=PackageLoader("figures.report", ""), autoescape=select_autoescape())
@@ -48,6 +53,7 @@ def build(results: Path) -> Path:
         compared=compared(tables),
         covariance=tables.get("tan_covariance", pd.DataFrame()).to_dict("records"),
         schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
+        traces=traces(tables.get("chang_relevance", pd.DataFrame())),
         samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
         manifest=json.dumps(_json(results / "manifest.json", {}), indent=1),
     )
@@ -65,6 +71,22 @@ def compared(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
             table = tables[name].assign(figure=figure)
             rows += table.sort_values("reported", key=lambda column: column.isna(), kind="stable").to_dict("records")
     return rows
+
+
+def traces(steps: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each kind the first item's fixed answer, token by token: token, nats, shade (0 to 1), needed (or None)."""
+    if steps.empty:
+        return []
+    needed = {"evidence": True, "frame": False}
+    found = []
+    for kind, some in steps.groupby("kind", sort=False):
+        words = [
+            {"token": one.token, "nats": one.information, "shade": round(min(1.0, one.information / FULL), 3),
+             "needed": needed.get(one.part)}
+            for one in some[some["item"] == some["item"].iloc[0]].sort_values("step").itertuples()
+        ]  # fmt: skip
+        found.append({"kind": kind, "words": words})
+    return found
 
 
 def number(value: Any) -> str:

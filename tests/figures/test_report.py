@@ -43,6 +43,23 @@ def test_reported_numbers_come_first():
     assert [row["quantity"] for row in compared({"tan_fig1": table})] == ["b", "a"]
 
 
+def test_traces_shade_tokens_by_what_the_evidence_tells(tmp_path):
+    """Text as text; the shade grows with the information and is full from 4 nats on."""
+    (tmp_path / "tables").mkdir()
+    rows = [
+        ("only", "a", 1, "evidence", "<x>", 9.0),
+        ("only", "a", 0, "frame", "NA", 1.0),
+        ("only", "b", 0, "end", "!", 2.0),
+    ]
+    columns = ["kind", "item", "step", "part", "token", "information"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "tables" / "chang_relevance.csv", index=False)
+    page = build(tmp_path).read_text(encoding="utf-8")
+    assert 'rgba(213, 94, 0, 0.25)" title="1 nats">NA</span>' in page
+    assert 'rgba(213, 94, 0, 1.0)" title="9 nats"><u>&lt;x&gt;</u></span>' in page
+    assert page.index(">NA<") < page.index("&lt;x&gt;")
+    assert "!</span>" not in page, "one item of a kind"
+
+
 @pytest.mark.parametrize(("text", "shown"), [("<b>hello</b>", "&lt;b&gt;hello&lt;/b&gt;"), ("NA", ">NA")])
 def test_samples_are_shown_as_text(tmp_path, text, shown):
     (tmp_path / "tables").mkdir()
