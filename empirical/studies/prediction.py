@@ -31,7 +31,7 @@ from theory.adaptors import ancestral
 from theory.files import replacing
 from theory.ledger import Entry
 
-TEXTS, MOST = 16, 64  # ancestral texts a prompt: so many for each of the study's a cell, but no more than MOST
+TEXTS, MOST = 12, 64  # ancestral texts a prompt: so many for each of the study's a cell, but no more than MOST
 CORPUS = Scheme("prediction", "ancestral", 1.0, ancestral())  # the name keys its uniforms
 
 
@@ -67,7 +67,8 @@ def run(
         drawn = draw(results, triple, prompts, schemes, settings, tokens, maker)
         sampled = rows
         if tokens < settings.max_new:
-            sampled = prefixes(triple, prompts, rows, tokens, results.samples / f"{triple.name}.first-{tokens}.parquet")
+            path = results.samples / f"{triple.name}.first-{tokens}.parquet"
+            sampled = prefixes(triple, prompts, rows, tokens, path, aligned=False)
         found = tables(triple.name, tokens, drawn.corpus, drawn.log_w, sampled, schemes, settings)
         parts.append(found)
         checked = list(evidence(drawn.record, drawn.corpus, drawn.log_w["local"], sampled, schemes, settings))
