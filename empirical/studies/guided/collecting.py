@@ -22,6 +22,8 @@ from theory.files import replacing
 
 READ = {PLAIN, FREE, CLASSIFIER}
 """Rules whose answers are asked how much they say of the passage: it takes a pass over the passage an answer."""
+TOGETHER = 6
+"""Items drawn in one go, and kept in one file."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Parts:
 def collect(parts: Parts, size: Size, folder: Path) -> pd.DataFrame:
     """Every answer of every rule, on the intact prior and, plain and guided, on the weaker one.
 
-    What `folder` has of the same models, items and counts is read from there, one file a rule.
-
+    What `folder` has of the same models, items and counts is read from there, one file a few items: rules that answer
+    them together share the reading of their prompts.
     Columns: prior (intact, weak), rule, family, strength, T, kind (of the item), item, sample, token_ids, text,
     finished, tokens. Under the intact prior with the passage, log_model and nll, its negative a token, in nats. Means
     over the steps, nats: information, entropy; temperature. kl: summed over the steps, to the prior that drew. found,
@@ -50,14 +52,16 @@ def collect(parts: Parts, size: Size, folder: Path) -> pd.DataFrame:
     answer, NaN where it was not asked.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    asked = [(parts.prior, "intact", rule) for rule in size.rules(parts.log_success is not None)]
-    asked += [(parts.weak, "weak", rule) for rule in (PLAIN, FREE)]
+    every = list(size.rules(parts.log_success is not None))
+    parted = [parts.items[first : first + TOGETHER] for first in range(0, len(parts.items), TOGETHER)]
+    asked = [(parts.prior, "intact", every, some) for some in parted]
+    asked += [(parts.weak, "weak", [PLAIN, FREE], some) for some in parted]
     stamp, frames = fingerprint(parts, size), []
-    for model, name, rule in track(asked, "rules", transient=True):
-        path = folder / f"guided-{name}-{rule.name}-{stamp}.parquet"
+    for model, name, rules, items in track(asked, "questions", transient=True):
+        path = folder / f"guided-{name}-{items[0].id}-{stamp}.parquet"
         if not path.is_file():
             with replacing(path) as temporary:
-                _rows(parts, size, rule, model, name).to_parquet(temporary, index=False)
+                _rows(parts, size, rules, model, name, items).to_parquet(temporary, index=False)
         frames.append(pd.read_parquet(path))
     return pd.concat(frames, ignore_index=True)
 
@@ -65,26 +69,32 @@ def collect(parts: Parts, size: Size, folder: Path) -> pd.DataFrame:
 def fingerprint(parts: Parts, size: Size) -> str:
     """What the rows depend on besides their rule: models, discriminator, items and counts."""
     items = [(item.id, item.passage, item.question) for item in parts.items]
-    counts = [size.answers, size.max_new, size.seed]
+    rules = [rule.name for rule in size.rules(parts.log_success is not None)]
+    counts = [size.answers, size.max_new, size.seed, rules]
     described = [parts.prior.sha256, parts.weak.sha256, parts.discriminator, items, counts]
     return hashlib.blake2b(json.dumps(described).encode(), digest_size=6).hexdigest()
 
 
-def _rows(parts: Parts, size: Size, rule: Guidance, model: LanguageModel, name: str) -> pd.DataFrame:
+def _rows(
+    parts: Parts, size: Size, rules: Sequence[Guidance], model: LanguageModel, name: str, items: Sequence[Item]
+) -> pd.DataFrame:
+    """Some items under every rule; jobs item by item, so that each prompt is read once."""
     jobs = [
         job
-        for item in parts.items
+        for item in items
+        for rule in rules
         for job in guided_jobs(
             model, with_evidence(item), without_evidence(item), size.answers, size.max_new, rule, size.seed
         )
     ]
-    drawn = guided(model, jobs, parts.log_success, size.rows)
+    drawn = iter(guided(model, jobs, parts.log_success, size.rows))
     frames = []
-    for number, item in enumerate(parts.items):
-        answers = drawn[number * size.answers : (number + 1) * size.answers]
-        frames.append(_of_item(parts, item, answers, rule, name))
-    about = {"prior": name, "rule": rule.name, "family": rule.kind, "strength": rule.strength, "T": rule.T}
-    return pd.concat(frames, ignore_index=True).assign(**about)
+    for item in items:
+        for rule in rules:
+            answers = [next(drawn) for _ in range(size.answers)]
+            about = {"prior": name, "rule": rule.name, "family": rule.kind, "strength": rule.strength, "T": rule.T}
+            frames.append(_of_item(parts, item, answers, rule, name).assign(**about))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _of_item(parts: Parts, item: Item, answers: Sequence[GuidedAnswer], rule: Guidance, name: str) -> pd.DataFrame:
