@@ -107,18 +107,20 @@ class PrefixScorer(torch.nn.Module):
         every_token = count * (about.rank + 1) * about.vocabulary if about.rank else 0
         return 2 * (about.hidden * about.inner + width * count * (1 + (about.rank or about.vocabulary)) + every_token)
 
-    def save_pretrained(self, folder: Path) -> None:
+    def save_pretrained(self, folder: Path | str) -> None:
         """Write scorer.safetensors and config.json; the embeddings stay with the base."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, folder / WEIGHTS)
         (folder / CONFIG).write_text(json.dumps(asdict(self.about), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def from_pretrained(cls, folder: Path, model: LanguageModel) -> "PrefixScorer":
+    def from_pretrained(cls, folder: Path | str, model: LanguageModel) -> "PrefixScorer":
         """Read a scorer for the states of `model`: its base, or that base under an adapter.
 
         Raises ScorerError in one sentence: for another tokenizer, width or base, or if the files cannot be read.
         """
+        folder = Path(folder)
         try:
             config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             about = About(
