@@ -45,5 +45,5 @@ PLAIN, GREEDY, STATIC = Guidance(), Guidance(T=0.0), Guidance(T=COOL)
 FREE, CLASSIFIER = Guidance("free", STRENGTH), Guidance("classifier", STRENGTH)
 
 SMOKE = Size(each=1, answers=2, max_new=4, temperatures=(1.0,), free=(), classifier=(), sigmas=(1.0,), resamples=50)
-DEFAULT = Size(each=14)
+DEFAULT = Size(each=12)
 PAPER = Size(each=25, answers=16)

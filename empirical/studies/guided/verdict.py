@@ -66,9 +66,10 @@ def evidence(rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item]) ->
 
 def _rescored(rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item]) -> Floats:
     """log P_G(y) / |y| of the rows, by another pass."""
-    prompts = {item.id: prior.prompt_ids(with_evidence(item)) for item in items}
-    found = []
-    for one in rows.itertuples():
-        ids = list(map(int, one.token_ids))
-        found.append(float(score(prior, prompts[one.item], [ids]).log_prob[0]) / len(ids))
-    return np.array(found)
+    found = pd.Series(0.0, index=rows.index)
+    for item in items:
+        some = rows[rows.item == item.id]
+        answers = [list(map(int, ids)) for ids in some.token_ids]
+        log_p = score(prior, prior.prompt_ids(with_evidence(item)), answers).log_prob.double().cpu().numpy()
+        found[some.index] = log_p / some.tokens
+    return found.to_numpy()
