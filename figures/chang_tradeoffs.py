@@ -9,8 +9,9 @@ from figures import style
 TABLES = ("chang_rules",)
 CAPTION = (
     "Sensibleness, diversity and attribution on a real model (Chang et al., section 5), one point a rule, 95 % "
-    "intervals over items. a: what guidance pays in sensibleness for attribution. b: a temperature that follows the "
-    "evidence beside a static one. c: temperature's own trade-off. Hollow: the weaker prior."
+    "intervals over items. Surprise is that of the prior which sees the passage. a: what guidance pays in sensibleness "
+    "for attribution. b: a temperature that follows the evidence beside a static one. c: temperature's own trade-off. "
+    "Hollow: the weaker prior."
 )
 MARKS = {
     "none": style.Mark("#222222", "o", "static temperature T"),
@@ -19,7 +20,7 @@ MARKS = {
     "kl": style.Mark("#D55E00", "D", "KL-guided temperature σ"),
 }
 NAMES = {
-    "nll": "surprise under the prior (nats a token)",
+    "nll": "surprise (nats a token)",
     "entropy": "entropy of a step (nats)",
     "found": "answer found (share)",
     "distinct": "distinct-2",
