@@ -3,8 +3,9 @@
 from figures import FIGURES, redraw
 from toy.experiments import EXPERIMENTS
 
+# Of studies of real models, tested by themselves.
 REAL = {"tan_fig2", "tan_fig3", "tan_decomposition", "tan_prediction", "tan_adapters"}
-REAL |= {name for name in FIGURES if name.startswith("cd_")}  # of studies of real models, tested by themselves
+REAL |= {name for name in FIGURES if name.startswith(("cd_", "chang_"))}
 
 
 def test_figures_draw_from_small_tables(tmp_path):
