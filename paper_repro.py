@@ -15,11 +15,10 @@ from rich.table import Column, Table
 
 import theory.claims  # noqa: F401 (fills the ledger)
 import toy.claims  # noqa: F401
+from empirical import preregistration as rules
 from empirical.errors import InputError
-from empirical.preregistration import predictions, sentences, summaries
 from empirical.presets import PRESETS, TORCH, Backend, Preset
 from empirical.results import Results, checked_with
-from empirical.studies.guided import rules as guided_rules
 from figures import redraw
 from figures.report import build
 from theory.ledger import PAPERS, REGISTRY, Entry, settled
@@ -28,8 +27,8 @@ from toy.experiments import EXPERIMENTS, run_all
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
-TRADEOFF = {one.id: one for one in (*sentences(), *summaries(), *predictions())}
-GUIDED = {one.id: one for one in (*guided_rules.sentences(), *guided_rules.summaries())}
+TRADEOFF = {one.id: one for one in (*rules.sentences(), *rules.summaries(), *rules.predictions())}
+GUIDED = {one.id: one for one in (*rules.sentences(rules.GUIDED), *rules.summaries(rules.GUIDED))}
 STUDY = TRADEOFF | GUIDED
 GROUPS = {
     "theory": "every claim that theory decides",

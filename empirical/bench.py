@@ -1,12 +1,11 @@
 """`python -m empirical.bench [--json]`: speeds on the default model beside peers and the machine's limit."""
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from empirical.benchmarks.measuring import said
 from empirical.benchmarks.suite import FIRST_STEPS, measured
 from empirical.errors import one_sentence
 from empirical.models import default_prior
@@ -18,27 +17,20 @@ def main(
     vllm: Annotated[bool, typer.Option(help="Include vLLM (docs/vllm.md says how to install it).")] = False,
 ) -> None:
     """Measure, print, and exit 1 if a ratio misses what it has to reach."""
-    found = measured(default_prior(), repeats, vllm)
-    if as_json:
-        print(json.dumps(found, indent=1))
-    else:
-        _show(found)
-    if found["missed"]:
-        raise typer.Exit(1)
+    said(measured(default_prior(), repeats, vllm), as_json, shown)
 
 
-def _show(found: dict[str, Any]) -> None:
-    console, table = Console(), Table("what", "seconds", "tokens/s", "GFLOP/s")
+def shown(found: dict[str, Any]) -> list[object]:
+    """Speeds, ratios, and what else was measured."""
+    table = Table("what", "seconds", "tokens/s", "GFLOP/s")
     for who, time in found["seconds"].items():
         figures = [found[key].get(who) for key in ("tokens_per_second", "gflops")]
         table.add_row(who, f"{time:.3f}", *("" if figure is None else f"{figure:.0f}" for figure in figures))
     goals = Table("ratio", "measured", "to reach")
     for name, ratio in found["ratios"].items():
         goals.add_row(name, f"{ratio:.2f}", f"{FIRST_STEPS[name]:.2f}")
-    console.print(table, goals)
     rest = ("roofline_gflops", "kept_mass_difference", "sampler_minus_scorer_nats_per_token", "padding", "memory_gib")
-    for name in rest:
-        console.print(name, found[name])
+    return [table, goals, *({name: found[name]} for name in rest)]
 
 
 if __name__ == "__main__":

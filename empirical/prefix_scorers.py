@@ -187,3 +187,14 @@ def new_scorer(
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
     return scorer.to(model.device)
+
+
+def random_scorer(
+    model: LanguageModel, rewards: Sequence[str], max_new: int, spread: float, rank: int = 32, seed: int = 0
+) -> PrefixScorer:
+    """A scorer of random weights: it costs what a trained one does, and knows nothing."""
+    scorer = new_scorer(model, dict.fromkeys(rewards, "made up"), max_new, rank, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    for weight in scorer.parameters():
+        weight.data.normal_(std=spread, generator=generator)
+    return scorer.requires_grad_(False)

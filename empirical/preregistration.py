@@ -53,13 +53,17 @@ class Condition:
 
 @dataclass(frozen=True)
 class Sentence:
-    """An empirical sentence of the paper in our words, and the conditions whose conjunction it is."""
+    """An empirical sentence of the paper in our words, and the conditions whose conjunction it is.
+
+    triple: whose measures they speak of, and experiment: which one of the paper's, where a study has several.
+    """
 
     id: str
     where: str
     statement: str
-    triple: str
     conditions: tuple[Condition, ...]
+    triple: str = ""
+    experiment: str = ""
     why: str = ""
     known: str = ""
 
@@ -130,24 +134,28 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
     return "reproduced" if found == {"reproduced"} else "inconclusive"
 
 
+TRADEOFF, CONTROLLED, GUIDED = "preregistration.toml", "controlled.toml", "guided.toml"
+"""The file of each study; the threshold `least_prompts` of the first is that of all."""
+
+
 @cache
-def registered() -> dict[str, Any]:
-    """The file `preregistration.toml` as it stands."""
-    return tomllib.loads(files("empirical").joinpath("preregistration.toml").read_text(encoding="utf-8"))
+def registered(file: str = TRADEOFF) -> dict[str, Any]:
+    """A file of rules as it stands."""
+    return tomllib.loads(files("empirical").joinpath(file).read_text(encoding="utf-8"))
 
 
-def sentences() -> list[Sentence]:
+def sentences(file: str = TRADEOFF) -> list[Sentence]:
     """The registered sentences, in the paper's order."""
     return [
         Sentence(**one | {"conditions": tuple(Condition(**condition) for condition in one["conditions"])})
-        for one in registered()["sentence"]
+        for one in registered(file)["sentence"]
     ]
 
 
-def summaries() -> list[Summary]:
+def summaries(file: str = TRADEOFF) -> list[Summary]:
     """The registered summaries."""
     made = []
-    for one in registered()["summary"]:
+    for one in registered(file)["summary"]:
         pairs = tuple((tuple(left), right) for left, right in one.get("pairs", ()))
         made.append(Summary(**one | {"all": tuple(one.get("all", ())), "pairs": pairs}))
     return made

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from empirical import align, align_sweep, fit_scorer
 from empirical.alignment_methods import Method
-from empirical.studies.controlled.rules import sentences, summaries
 
 PAGE = (Path(__file__).parents[1] / "docs" / "control.md").read_text(encoding="utf-8")
 
@@ -47,10 +46,3 @@ def test_the_methods_it_names(module):
     assert "--task" in CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
     named = re.search(r"--method (\w+)` \(also ([^)]*)\)", PAGE)
     assert {named[1], *re.findall(r"`([\w-]+)`", named[2])} == set(Method)
-
-
-def test_the_targets_it_names():
-    ids = {one.id for one in (*sentences(), *summaries())}
-    assert {f"cd.exp{number}" for number in range(1, 9)} | {"cd.table1"} <= {
-        name[: len("cd.exp1")] for name in ids
-    } | ids

@@ -61,9 +61,9 @@ def kl_guided_temperature(log_p: Array, log_p_without: Array, sigma: float) -> A
     xp = array_namespace(log_p, log_p_without)
     exponent = xp.expand_dims(kl(log_p, log_p_without), axis=-1) / sigma
     # Past 2^100 the power law and its greedy limit agree in every float, and float32 would overflow soon after.
-    power = 2.0 ** xp.minimum(exponent, xp.full_like(exponent, _LARGEST_EXPONENT))
+    power = 2.0 ** xp.minimum(exponent, xp.full_like(exponent, LARGEST_EXPONENT))
     below_top = log_p - xp.max(log_p, axis=-1, keepdims=True)
-    return xp.where(exponent < _LARGEST_EXPONENT, normalised(below_top * power), greedy(log_p))
+    return xp.where(exponent < LARGEST_EXPONENT, normalised(below_top * power), greedy(log_p))
 
 
 def controlled(log_p: Array, values: Array, lam: float) -> Array:
@@ -86,7 +86,7 @@ def greedy(log_p: Array) -> Array:
     return normalised(xp.where(top, xp.zeros_like(log_p), xp.full_like(log_p, -float("inf"))))
 
 
-_LARGEST_EXPONENT = 100.0
+LARGEST_EXPONENT = 100.0
 
 
 def _scaled(lam: float, u: Array) -> Array:

@@ -4,17 +4,14 @@ A scorer of random weights costs what a trained one does. All rows run to their 
 same number of tokens, and an answer of K candidates a block is compared with K plain answers of its length.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-import torch
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from empirical.benchmarks.decoding import endless
-from empirical.benchmarks.measuring import in_turns
+from empirical.benchmarks.measuring import in_turns, said
 from empirical.benchmarks.suite import manifest
 from empirical.control import BlockJob, Control, block_jobs, token_jobs
 from empirical.control.block_engine import BlockEngine
@@ -23,7 +20,7 @@ from empirical.engines.steering import steering
 from empirical.engines.torch import TorchEngine, decoder
 from empirical.models import LanguageModel, default_prior
 from empirical.precision import use_fast_float32
-from empirical.prefix_scorers import PrefixScorer, new_scorer
+from empirical.prefix_scorers import PrefixScorer, random_scorer
 from empirical.prompts import study_prompts
 
 ROWS, PROMPTS, K = 64, 2, 4
@@ -34,12 +31,7 @@ FIRST_STEPS = {"plain_vs_tokenwise": 1 / 1.15} | {f"blockwise_vs_plain.M={M}": 0
 
 def untrained(model: LanguageModel, rewards: int = 1) -> PrefixScorer:
     """A scorer of the default shape with small random weights."""
-    scorer = new_scorer(model, {f"reward {k}": "random" for k in range(rewards)}, 64)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        for weight in scorer.parameters():
-            torch.nn.init.normal_(weight, std=0.01)
-    return scorer.requires_grad_(False)
+    return random_scorer(model, [f"reward {k}" for k in range(rewards)], 64, 0.01)
 
 
 def contenders(model: LanguageModel, steps: int) -> dict[str, Callable[[], object]]:
@@ -92,18 +84,17 @@ def main(
 ) -> None:
     """Measure, print, and exit 1 if a ratio misses what it has to reach."""
     use_fast_float32()
-    found = measured(default_prior(), repeats, steps)
-    if as_json:
-        print(json.dumps(found, indent=1))
-    else:
-        speeds, goals = Table("what", "seconds", "tokens/s"), Table("ratio of speeds", "measured", "to reach")
-        for who, time in found["seconds"].items():
-            speeds.add_row(who, f"{time:.2f}", f"{found['tokens_per_second'][who]:.0f}")
-        for name, ratio in found["ratios"].items():
-            goals.add_row(name, f"{ratio:.2f}", f"{FIRST_STEPS[name]:.2f}")
-        Console().print(speeds, goals)
-    if found["missed"]:
-        raise typer.Exit(1)
+    said(measured(default_prior(), repeats, steps), as_json, shown)
+
+
+def shown(found: dict[str, Any]) -> list[object]:
+    """Speeds and ratios."""
+    speeds, goals = Table("what", "seconds", "tokens/s"), Table("ratio of speeds", "measured", "to reach")
+    for who, time in found["seconds"].items():
+        speeds.add_row(who, f"{time:.2f}", f"{found['tokens_per_second'][who]:.0f}")
+    for name, ratio in found["ratios"].items():
+        goals.add_row(name, f"{ratio:.2f}", f"{FIRST_STEPS[name]:.2f}")
+    return [speeds, goals]
 
 
 if __name__ == "__main__":

@@ -4,16 +4,14 @@ Both fill the same rows of a step: plain sampling with as many texts, guidance w
 with and without the evidence. All rows run to their last step, so that a token is a token.
 """
 
-import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from empirical.benchmarks.decoding import endless
-from empirical.benchmarks.measuring import in_turns
+from empirical.benchmarks.measuring import in_turns, said
 from empirical.benchmarks.suite import manifest
 from empirical.engines.jobs import Job, answers
 from empirical.engines.torch import engine
@@ -71,17 +69,16 @@ def main(
 ) -> None:
     """Measure, print, and exit 1 if guidance costs more than it may."""
     use_fast_float32()
-    found = measured(default_prior(), repeats, steps)
-    if as_json:
-        print(json.dumps(found, indent=1))
-    else:
-        table = Table("what", "seconds", "tokens/s", f"plain tokens a token costs (at most {MOST})")
-        for name, time in found["seconds"].items():
-            cost = f"{found['cost'][name]:.2f}" if name in found["cost"] else ""
-            table.add_row(name, f"{time:.2f}", f"{found['tokens_per_second'][name]:.0f}", cost)
-        Console().print(table)
-    if found["missed"]:
-        raise typer.Exit(1)
+    said(measured(default_prior(), repeats, steps), as_json, shown)
+
+
+def shown(found: dict[str, Any]) -> list[object]:
+    """Speeds and costs."""
+    table = Table("what", "seconds", "tokens/s", f"plain tokens a token costs (at most {MOST})")
+    for name, time in found["seconds"].items():
+        cost = f"{found['cost'][name]:.2f}" if name in found["cost"] else ""
+        table.add_row(name, f"{time:.2f}", f"{found['tokens_per_second'][name]:.0f}", cost)
+    return [table]
 
 
 if __name__ == "__main__":

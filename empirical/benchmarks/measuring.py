@@ -1,13 +1,17 @@
 """Time contenders in turns, so that a machine that slows down slows all of them, and find the machine's limit."""
 
 import gc
+import json
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
+import typer
+from rich.console import Console
 
 from empirical.engines.linear import packed
 
@@ -22,6 +26,16 @@ def in_turns(contenders: Mapping[str, Callable[[], object]], repeats: int) -> di
             contenders[name]()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def said(found: dict[str, Any], as_json: bool, shown: Callable[[dict[str, Any]], Sequence[object]]) -> None:
+    """Print what was measured, as JSON or as `shown` has it; exit 1 if a ratio misses what it has to reach."""
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        Console().print(*shown(found))
+    if found["missed"]:
+        raise typer.Exit(1)
 
 
 def roofline(dtype: torch.dtype, size: int = 2048, repeats: int = 5) -> float:

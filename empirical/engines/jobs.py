@@ -52,6 +52,15 @@ class Job:
         """Tokens of the prompt and the longest answer together."""
         return len(self.prompt) + len(self.uniforms)
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """What the decoder reads before it draws; jobs that read the same share it."""
+        return self.prompt
+
+    def begun(self) -> "Answer":
+        """The answer before its first token."""
+        return Answer()
+
 
 @dataclass
 class Answer:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -83,7 +83,7 @@ class _Text:
     number: int
     job: Job
     length: int
-    answer: Answer = field(default_factory=Answer)
+    answer: Answer
 
 
 class TorchEngine:
@@ -103,18 +103,18 @@ class TorchEngine:
     @torch.inference_mode()
     def stream(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Answer]]:
         """Each job's number and answer, as soon as it is done."""
-        self.steered.check(jobs)
+        self._check(jobs)
         waiting, texts = deque(enumerate(jobs)), list[_Text]()
         states = torch.empty(0)
-        prefixes: dict[tuple[int, ...], Any] = {}
+        prefixes: dict[Any, Any] = {}
         while waiting or texts:
             entering = [waiting.popleft() for _ in range(min(len(waiting), self.rows - len(texts)))]
             if entering:
                 opened = self._enter(entering, len(texts), prefixes)
-                texts += [_Text(number, job, len(job.prompt)) for number, job in entering]
+                texts += [_Text(number, job, len(job.prompt), job.begun()) for number, job in entering]
                 states = torch.cat([states, opened]) if len(states) else opened
-                still = {job.prompt for _, job in islice(waiting, self.rows)}
-                prefixes = {prompt: prefix for prompt, prefix in prefixes.items() if prompt in still}
+                still = {job.reads for _, job in islice(waiting, self.rows)}
+                prefixes = {reads: prefix for reads, prefix in prefixes.items() if reads in still}
             tokens = self._draw(texts, states)
             for slot in range(len(texts) - 1, -1, -1):
                 if texts[slot].answer.ended(len(texts[slot].job.uniforms)):
@@ -131,18 +131,20 @@ class TorchEngine:
             else:
                 states = states[:0]
 
-    def _enter(
-        self, entering: Sequence[tuple[int, Job]], first: int, prefixes: dict[tuple[int, ...], Any]
-    ) -> torch.Tensor:
+    def _enter(self, entering: Sequence[tuple[int, Job]], first: int, prefixes: dict[Any, Any]) -> torch.Tensor:
         """Put the jobs' prompts into the slots from `first` on; return their states."""
-        slots: dict[tuple[int, ...], list[int]] = {}
+        slots: dict[Any, list[int]] = {}
         for slot, (_, job) in enumerate(entering, first):
-            slots.setdefault(job.prompt, []).append(slot)
-        for prompt, places in slots.items():
-            if prompt not in prefixes:
-                prefixes[prompt] = self.decoder.read(list(prompt))
-            self.decoder.place(prefixes[prompt], places)
-        return torch.stack([prefixes[job.prompt].state for _, job in entering])
+            slots.setdefault(job.reads, []).append(slot)
+        for reads, places in slots.items():
+            if reads not in prefixes:
+                prefixes[reads] = self.decoder.read(reads)
+            self.decoder.place(prefixes[reads], places)
+        return torch.stack([prefixes[job.reads].state for _, job in entering])
+
+    def _check(self, jobs: Sequence[Job]) -> None:
+        """Raise ValueError where a job asks for what this engine cannot give."""
+        self.steered.check(jobs)
 
     def _draw(self, texts: Sequence[_Text], states: torch.Tensor) -> np.ndarray:
         """Draw one token a text and add it to the text's answer."""

@@ -1,11 +1,12 @@
 """What a guided engine is asked for and what it gives: two prompts a job, and the figures of every step."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from empirical.engines.jobs import Answer
+from empirical.guidance.decoder import Prompts
 from empirical.guidance.rules import Guidance
 from empirical.models import LanguageModel, refuse_long
 from empirical.randomness import uniforms
@@ -37,24 +38,26 @@ class GuidedJob:
         """Tokens of the longer prompt and the longest answer together."""
         return max(len(self.prompt), len(self.without)) + len(self.uniforms)
 
+    @property
+    def reads(self) -> Prompts:
+        """Both prompts."""
+        return self.prompt, self.without
+
+    def begun(self) -> "GuidedAnswer":
+        """The answer before its first token."""
+        return GuidedAnswer()
+
 
 @dataclass
-class GuidedAnswer:
-    """A drawn answer with its steps' figures in nats: see `empirical.guidance.kernel.Guided`."""
+class GuidedAnswer(Answer):
+    """A drawn answer with its steps' figures in nats, see `empirical.guidance.kernel.Guided`; no rule cuts."""
 
-    token_ids: list[int] = field(default_factory=list)
-    finished: bool = False
     steps: list[dict[str, float]] = field(default_factory=list)
 
-    def add(self, token: int, figures: dict[str, float], eos: int) -> None:
+    def record(self, token: int, figures: dict[str, float], eos: int) -> None:
         """Append a token with its step's figures."""
-        self.token_ids.append(token)
-        self.finished = token == eos
+        self.add(token, figures["log_proposal"], 0.0, figures["log_model"], eos, figures["kl"])
         self.steps.append(figures)
-
-    def ended(self, longest: int) -> bool:
-        """Whether it is finished, or cut at the length limit."""
-        return self.finished or len(self.token_ids) >= longest
 
     def total(self, figure: str) -> float:
         """A figure summed over the steps, such as the answer's log-probability, or its KL whose mean is unbiased."""
@@ -80,9 +83,3 @@ def guided_jobs(
     return [
         GuidedJob(*prompts, rule, uniforms(seed, with_evidence, SCHEME, number, steps)) for number in range(samples)
     ]
-
-
-def checked(jobs: Sequence[GuidedJob], classified: bool) -> None:
-    """Raise ValueError where a job asks for a classifier and there is none."""
-    if not classified and any(job.rule.kind == "classifier" and job.rule.strength for job in jobs):
-        raise ValueError("Classifier guidance needs log Q of every next token; pass log_success.")

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from empirical.engines.kernel import Floats, exponential, in_shares, pick, sum_of, weigh
 from empirical.engines.tilted import excess_of, log_mass_of
 from empirical.guidance.rules import Guidance
+from theory.guidance import LARGEST_EXPONENT
 
 KINDS = {"none": 0, "free": 1, "kl": 2, "classifier": 3}
 NONE, FREE, KL, CLASSIFIER = KINDS.values()
-LARGEST = 100.0
-"""T = 2^-100 is greedy in every float: ties have equal logits, or gaps that no such power leaves a weight."""
+COLDEST = 2.0**-LARGEST_EXPONENT
+"""Greedy in every float: of tokens that are no ties such a temperature leaves one a weight."""
 FIGURES = ("log_proposal", "log_model", "log_without", "information", "entropy", "kl", "temperature")
 
 
@@ -41,7 +42,7 @@ class Guided:
 
 def recipe(rule: Guidance) -> tuple[float, float, float]:
     """(kind, strength, T) of a rule, as the kernel reads it."""
-    return float(KINDS[rule.kind]), rule.strength, max(rule.T, 2.0**-LARGEST)
+    return float(KINDS[rule.kind]), rule.strength, max(rule.T, COLDEST)
 
 
 def draw(
@@ -83,8 +84,7 @@ def _draw(logits, without, success, recipes, uniforms, tokens, figures):  # prag
         if np.isnan(information):
             continue
         if kind == KL:
-            T *= 2.0 ** -min(max(information, 0.0) / strength, LARGEST)  # noqa: N806
-            T = max(T, 2.0**-LARGEST)  # noqa: N806
+            T = max(T * 2.0 ** -(max(information, 0.0) / strength), COLDEST)  # noqa: N806
         if not _combine(logits[row], without[row], success[row], kind, strength, line):
             continue
         valid, _, mass, cross, _ = weigh(line, T, scaled, weight)

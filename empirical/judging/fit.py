@@ -66,7 +66,6 @@ def main(
         heads[name] = PreferenceHead(torch.tensor(weight), torch.tensor(mean), LAYER, model.sha256)
         heads[name].save(out / name)
         rows += judged(name, weight, ridge, joint, sources, data)
-    fitted_heads = list(heads)
     rows += baselines(data)
     reward = load_head(shipped("reward"))
     if reward.model_sha256 == model.sha256 and reward.layer == LAYER:
@@ -74,7 +73,7 @@ def main(
         rows += transferred("hh reward", reward, {name: some for name, some in data.items() if name != "hh"})
     rows += agreements(heads, data)
     card = {
-        "heads": {name: list(HEADS[name]) for name in fitted_heads},
+        "heads": {name: list(sources) for name, sources in HEADS.items() if name in heads},
         "layer": LAYER,
         "longest_context": LONGEST_CONTEXT,
         "longest_answer": LONGEST_ANSWER,

@@ -74,15 +74,14 @@ def compared(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
 
 
 def traces(steps: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of each kind the first item's fixed answer, token by token: token, nats, shade (0 to 1), needed (or None)."""
+    """Of each kind the first item's fixed answer, token by token: token, nats, shade (0 to 1), needed."""
     if steps.empty:
         return []
-    needed = {"evidence": True, "frame": False}
     found = []
     for kind, some in steps.groupby("kind", sort=False):
         words = [
             {"token": one.token, "nats": one.information, "shade": round(min(1.0, one.information / FULL), 3),
-             "needed": needed.get(one.part)}
+             "needed": one.part == "evidence"}
             for one in some[some["item"] == some["item"].iloc[0]].sort_values("step").itertuples()
         ]  # fmt: skip
         found.append({"kind": kind, "words": words})

@@ -16,7 +16,7 @@ def measured(*intervals, quantity="q", law="global", wider=0.0):
 
 
 def sentence(*conditions):
-    return Sentence("tan.x", "here", "It is so.", "reward", conditions)
+    return Sentence("tan.x", "here", "It is so.", conditions, "reward")
 
 
 @pytest.mark.parametrize(

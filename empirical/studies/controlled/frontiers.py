@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from empirical.intervals import percentiles
-
 Floats = NDArray[np.float64]
 LEAST_KL, LARGEST_KL = 0.25, 10.0
 """Nats. Below, a gain drowns in its noise; above, Mudgal et al. call a policy overfitted and do not look."""
 PLACES = 9
-MOST_LOST = 0.025  # of the resamples: where more have no ratio, its percentiles would be those of the lucky ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +109,6 @@ def slope(y: Floats, x: Sequence[float]) -> Floats:
     """
     centred = np.asarray(x) - np.mean(x)
     return np.tensordot(centred, y, axes=1) / (centred @ centred)
-
-
-def interval(draws: Floats, items: int = 1) -> tuple[float, float]:
-    """The 95 % percentile interval of resampled values (1 - 0.05 / items); NaN where too many resamples have none."""
-    if np.mean(~np.isfinite(draws)) > MOST_LOST:
-        return float("nan"), float("nan")
-    return percentiles(draws, items)
 
 
 def interpolated(places: Floats, x: Floats, y: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """Every quantity that a registered sentence speaks of, measured, and beside it under the other way of counting KL."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +9,10 @@ import pandas as pd
 
 import empirical.studies.controlled.curve_quantities
 import empirical.studies.controlled.other_quantities  # noqa: F401 (both register their quantities)
-from empirical.preregistration import Sentence
+from empirical.measured import rows
+from empirical.preregistration import CONTROLLED, Sentence, sentences
 from empirical.studies.controlled.cells import LAWS, TASKS, prompts_of
-from empirical.studies.controlled.frontiers import interval
 from empirical.studies.controlled.quantities import QUANTITIES, Data
-from empirical.studies.controlled.rules import sentences
 
 
 def measures(data: Data, names: Iterable[str] | None = None) -> pd.DataFrame:
@@ -25,7 +24,7 @@ def measures(data: Data, names: Iterable[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame(row for name, law in wanted for row in measured(data, name, law))
 
 
-def measured(data: Data, name: str, law: str) -> Iterator[dict[str, Any]]:
+def measured(data: Data, name: str, law: str) -> list[dict[str, Any]]:
     """The rows of one quantity under one law."""
     task = name.partition("_")[0]
     if task in TASKS and not prompts_of(data.cells, task):
@@ -33,12 +32,7 @@ def measured(data: Data, name: str, law: str) -> Iterator[dict[str, Any]]:
     else:
         with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold no prompt that is asked for
             items = list(QUANTITIES[name][1](data, law))
-    for item, values in items:
-        (low, high), (wide_low, wide_high) = (interval(values[1:], many) for many in (1, len(items)))
-        known = bool(np.isfinite(values[0]))
-        sides = (low, high, wide_low, wide_high) if known else (np.nan,) * 4
-        names = ("quantity", "law", "item", "value", "low", "high", "wide_low", "wide_high")
-        yield dict(zip(names, (name, law, item, float(values[0]), *sides), strict=True))
+    return rows(name, law, items)
 
 
 def findings(table: pd.DataFrame, prompts: int) -> pd.DataFrame:
@@ -48,13 +42,13 @@ def findings(table: pd.DataFrame, prompts: int) -> pd.DataFrame:
     "estimate" shows what the same sentence would have got by estimated KLs; its verdict decides nothing.
     """
     rows = []
-    for sentence in sentences():
+    for sentence in sentences(CONTROLLED):
         for law in ("bound", "estimate"):
             turned = under(sentence, law)
             if law == "estimate" and turned == sentence:
                 continue
             verdict = turned.verdict(table, prompts)
-            about = {"id": sentence.id, "experiment": sentence.triple, "where": sentence.where}
+            about = {"id": sentence.id, "experiment": sentence.experiment, "where": sentence.where}
             for condition in turned.conditions:
                 for one in condition.of(table).itertuples():
                     figures = {"value": one.value, "low": one.low, "high": one.high}

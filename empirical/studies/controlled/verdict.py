@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from empirical.preregistration import CONTROLLED, sentences, summaries
 from empirical.studies.controlled.cells import BASE, BEST, BLOCKS, by_prompt, chosen, prompts_of
 from empirical.studies.controlled.measures import measures, under
 from empirical.studies.controlled.quantities import Data
-from empirical.studies.controlled.rules import sentences, summaries
 from empirical.studies.controlled.tables import fewest_prompts
 from empirical.studies.entries import Writer
 from empirical.studies.verdict import shown
@@ -28,7 +28,7 @@ def entries(data: Data, measured: pd.DataFrame, scale: str, real: bool) -> list[
     checks, controls = evidence(data)
     planted = measures(replace(data, planted=True))
     made = []
-    for sentence in sentences():
+    for sentence in sentences(CONTROLLED):
         found, slipped = sentence.verdict(measured, prompts), sentence.verdict(planted, prompts)
         control = Control("what must not pass for the favoured curve is called reproduced", slipped != "reproduced")
         other = under(sentence, "estimate")
@@ -36,7 +36,7 @@ def entries(data: Data, measured: pd.DataFrame, scale: str, real: bool) -> list[
         here = "; ".join(shown(condition, measured) for condition in sentence.conditions) + also
         made.append(writer.entry(sentence, found, here, checks, [*controls, control], time.perf_counter() - start))
         start = time.perf_counter()
-    return [*made, *(writer.summary(one, made) for one in summaries())]
+    return [*made, *(writer.summary(one, made) for one in summaries(CONTROLLED))]
 
 
 def evidence(data: Data) -> tuple[list[Check], list[Control]]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from empirical.measured import rows
 from empirical.scored import Floats
-from empirical.studies.controlled.frontiers import interpolated, interval
+from empirical.studies.controlled.frontiers import interpolated
 from empirical.studies.guided.cells import MATTERS, by_item, mean
 from empirical.studies.guided.relevance import auc
 from empirical.studies.guided.sizes import CLASSIFIER, FREE, GREEDY, PLAIN, STATIC
@@ -19,7 +20,7 @@ Items = Iterator[tuple[str, Floats]]
 class Data:
     """Cells and relevance with counts of the items [B + 1, items], the first row all once.
 
-    planted: in place of what a sentence favours stands what must not pass for it.
+    planted: nothing differs: a rule is compared with itself, and every step tells the same.
     """
 
     cells: pd.DataFrame
@@ -28,9 +29,9 @@ class Data:
     planted: bool = False
 
     def less(self, measure: str, one: str, other: str, prior: str = "intact", against: str = "intact") -> Floats:
-        """The mean over items of a measure of one rule less that of another. Planted: the reverse."""
+        """The mean over items of a measure of one rule less that of another."""
         gap = by_item(self.cells, prior, one, measure) - by_item(self.cells, against, other, measure)
-        return mean(-gap if self.planted else gap, self.counts)
+        return mean(0 * gap if self.planted else gap, self.counts)
 
 
 def _guided(measure: str) -> Callable[[Data], Items]:
@@ -65,7 +66,7 @@ def _dynamic_less_static(measure: str) -> Callable[[Data], Items]:
             static = np.array([interpolated(place[b : b + 1], x[b : b + 1], y[b : b + 1])[0, 0] for b in range(len(x))])
             gaps.append(value - static)
         found = np.mean(gaps, axis=0) if gaps else np.full(len(data.counts), np.nan)
-        yield "", -found if data.planted else found
+        yield "", 0 * found if data.planted else found
 
     return measured
 
@@ -75,8 +76,8 @@ def _relevance(data: Data) -> Items:
     steps = data.steps[data.steps.kind.isin(MATTERS) & data.steps.part.isin(["evidence", "frame"])]
     order = {item: place for place, item in enumerate(sorted(data.cells.item.unique()))}
     place = steps.item.map(order).to_numpy()
-    up = (steps.part == "evidence").to_numpy() != data.planted
-    values = steps.information.to_numpy()
+    up = (steps.part == "evidence").to_numpy()
+    values = steps.information.to_numpy() * (not data.planted)
     found = [auc(values[up], values[~up], (row[place[up]], row[place[~up]])) for row in data.counts]
     yield "", np.array(found)
 
@@ -100,13 +101,4 @@ QUANTITIES: dict[str, Callable[[Data], Items]] = {
 
 def measures(data: Data) -> pd.DataFrame:
     """The table chang_measures: quantity, law (none), item, value, low, high (95 %), wide_low, wide_high."""
-    rows = []
-    for name, measured in QUANTITIES.items():
-        items = list(measured(data))
-        for item, values in items:
-            (low, high), (wide_low, wide_high) = (interval(values[1:], many) for many in (1, len(items)))
-            known = bool(np.isfinite(values[0]))
-            sides = (low, high, wide_low, wide_high) if known else (np.nan,) * 4
-            names = ("quantity", "law", "item", "value", "low", "high", "wide_low", "wide_high")
-            rows.append(dict(zip(names, (name, "none", item, float(values[0]), *sides), strict=True)))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(row for name, measured in QUANTITIES.items() for row in rows(name, "none", measured(data)))

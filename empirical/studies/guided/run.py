@@ -1,19 +1,17 @@
 """The guidance study from its models to the ledger's entries: rows, cells, tables, verdicts."""
 
-import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-
 from empirical.evidence_task.halves import halves, taken
 from empirical.evidence_task.items import own_items
+from empirical.fetch import sha256
 from empirical.guidance.discriminator import log_success
 from empirical.guidance.weak import weakened
 from empirical.models import default_prior
 from empirical.precision import use_fast_float32
-from empirical.prefix_scorers import PrefixScorer, new_scorer
+from empirical.prefix_scorers import WEIGHTS, PrefixScorer, random_scorer
 from empirical.presets import Preset
 from empirical.results import Results
 from empirical.shipped import shipped
@@ -41,25 +39,19 @@ def study(results: Results, preset: Preset, seed: int) -> list[Entry]:
 
 
 def default_parts(size: Size) -> Parts:
-    """The default prior, the studied half of the embedded items, and the shipped discriminator if there is one."""
-    prior = default_prior()
+    """The default prior, the studied half of the embedded items, and the shipped discriminator."""
+    prior, folder = default_prior(), shipped("scorers") / DISCRIMINATOR
     items = taken(halves(own_items())[0], size.each)
-    parts = Parts(prior, weakened(prior, size.noise, size.seed), items)
-    folder = shipped("scorers") / DISCRIMINATOR
-    if not (folder / "config.json").is_file():
-        return parts
     scorer = PrefixScorer.from_pretrained(folder, prior)
-    name = hashlib.blake2b((folder / "scorer.safetensors").read_bytes(), digest_size=8).hexdigest()
-    return replace(parts, log_success=log_success(scorer, prior), discriminator=name)
+    return Parts(
+        prior, weakened(prior, size.noise, size.seed), items, log_success(scorer, prior), sha256(folder / WEIGHTS)
+    )
 
 
 def tiny_parts(folder: Path, size: Size) -> Parts:
     """Random models and a random discriminator: every line of the study in seconds."""
     prior = tiny_triple(folder)[0]
-    scorer = new_scorer(prior, {"supported": "made up"}, size.max_new, rank=4, seed=size.seed)
-    for layer in (scorer.level, scorer.query):
-        layer.weight.data.normal_(std=0.1, generator=torch.Generator().manual_seed(size.seed))
-    read = log_success(scorer.requires_grad_(False), prior)
+    read = log_success(random_scorer(prior, ["supported"], size.max_new, 0.1, rank=4), prior)
     items = taken(halves(own_items())[0], size.each)
     return Parts(prior, weakened(prior, size.noise, size.seed), items, read, "made up")
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from empirical.evidence_task.item import Item, with_evidence
 from empirical.models import LanguageModel
+from empirical.preregistration import GUIDED, sentences, summaries
 from empirical.scored import Floats
 from empirical.scoring import score
 from empirical.studies.entries import Writer
 from empirical.studies.guided.quantities import Data, measures
-from empirical.studies.guided.rules import sentences, summaries
 from empirical.studies.guided.sizes import FREE, PLAIN
 from empirical.studies.verdict import shown
 from theory.ledger import Check, Control, Entry, at_most, rejects
@@ -29,14 +29,14 @@ def entries(
     start, writer = time.perf_counter(), Writer("chang", scale, real)
     checks, controls = evidence(rows, prior, items)
     planted, made = measures(replace(data, planted=True)), []
-    for sentence in sentences():
+    for sentence in sentences(GUIDED):
         verdict = sentence.verdict(measured, len(items))
         slipped = sentence.verdict(planted, len(items))
-        control = Control("the reverse of what is favoured is called reproduced", slipped != "reproduced")
+        control = Control("a rule compared with itself is called reproduced", slipped != "reproduced")
         here = "; ".join(shown(condition, measured) for condition in sentence.conditions)
         made.append(writer.entry(sentence, verdict, here, checks, [*controls, control], time.perf_counter() - start))
         start = time.perf_counter()
-    return [*made, *(writer.summary(one, made) for one in summaries())]
+    return [*made, *(writer.summary(one, made) for one in summaries(GUIDED))]
 
 
 def evidence(rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item]) -> tuple[list[Check], list[Control]]:
@@ -50,9 +50,8 @@ def evidence(rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item]) ->
     return (
         [
             at_most(name, oracle="a pass over the whole text", residuals=np.abs(told - again), tolerance=ROUNDING),
-            at_most(
-                idle, oracle="the law itself", residuals=plain.kl, tolerance=1e-9
-            ),  # float64 sums over the vocabulary
+            # Float64 sums over the vocabulary.
+            at_most(idle, oracle="the law itself", residuals=plain.kl, tolerance=1e-9),
         ],
         [
             rejects(

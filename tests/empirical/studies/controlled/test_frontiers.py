@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from empirical.intervals import resampled
+from empirical.measured import interval
 from empirical.studies.controlled.frontiers import (
     LEAST_KL,
     PLACES,
     Curve,
     compare,
-    interval,
     shared_places,
     slope,
     trend,

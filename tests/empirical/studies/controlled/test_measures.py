@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from empirical.preregistration import CONTROLLED, registered, sentences, summaries
 from empirical.studies.controlled import other_quantities
 from empirical.studies.controlled.cells import BEST, BLOCKS, DPO, FUDGE, HH, ON_DPO, PPO, TASKS, TOKENS, Q, curve
 from empirical.studies.controlled.measures import findings, measures, under
 from empirical.studies.controlled.quantities import QUANTITIES, quantity
-from empirical.studies.controlled.rules import registered, sentences, summaries
 from empirical.studies.controlled.tables import measured_from, tables
 from empirical.studies.controlled.verdict import entries, evidence
 from tests.empirical.studies.controlled.made_up import BETAS, BLOCK, made_up, pairs, predictions
@@ -34,25 +34,25 @@ def measured(world):
 
 
 def verdicts(table, prompts=40):
-    return {one.id: one.verdict(table, prompts) for one in sentences()}
+    return {one.id: one.verdict(table, prompts) for one in sentences(CONTROLLED)}
 
 
 def test_the_file_is_sound():
     """Ids are unique, every condition is measured under its law, and every sentence is part of an experiment."""
-    known = [one.id for one in (*sentences(), *summaries())]
+    known = [one.id for one in (*sentences(CONTROLLED), *summaries(CONTROLLED))]
     assert len(known) == len(set(known))
     asked = {"cd.table1", *(f"cd.exp{number}" for number in range(1, 9))}
-    assert {one.id for one in summaries()} | {"cd.exp6"} == asked
-    parts = [name for one in summaries() for name in one.all]
-    assert sorted([*parts, "cd.exp6"]) == sorted(one.id for one in sentences())
-    for one in sentences():
+    assert {one.id for one in summaries(CONTROLLED)} | {"cd.exp6"} == asked
+    parts = [name for one in summaries(CONTROLLED) for name in one.all]
+    assert sorted([*parts, "cd.exp6"]) == sorted(one.id for one in sentences(CONTROLLED))
+    for one in sentences(CONTROLLED):
         assert one.conditions
         for condition in one.conditions:
             assert condition.law in QUANTITIES[condition.quantity][0]
             assert condition.above is not None or condition.below is not None
-    named = {condition.quantity for one in sentences() for condition in one.conditions}
+    named = {condition.quantity for one in sentences(CONTROLLED) for condition in one.conditions}
     assert named == set(QUANTITIES), "what no sentence speaks of is not measured"
-    assert set(registered()) == {"sentence", "summary"}
+    assert set(registered(CONTROLLED)) == {"sentence", "summary"}
 
 
 def test_a_world_made_as_the_paper_says_reproduces_it(measured):
@@ -81,7 +81,7 @@ TURNED = {
 
 @pytest.mark.parametrize("name", TURNED)
 def test_a_finding_turned_round_is_not_reproduced(name):
-    [one] = [sentence for sentence in sentences() if sentence.id == name]
+    [one] = [sentence for sentence in sentences(CONTROLLED) if sentence.id == name]
     asked = [condition.quantity for condition in one.conditions]
     world = data(made_up(scales=TURNED[name], tasks=(asked[0].partition("_")[0],)))
     table = measures(world, asked)
@@ -128,11 +128,11 @@ def test_the_weight_is_chosen_on_other_prompts_than_it_is_measured_on(world):
 
 def test_findings_say_both_ways_of_counting(measured):
     table = findings(measured, 40)
-    assert set(table.id) == {one.id for one in sentences()}
+    assert set(table.id) == {one.id for one in sentences(CONTROLLED)}
     deciding = table[table.decides].groupby("id").verdict.first()
     assert deciding.to_dict() == verdicts(measured)
     assert set(table[~table.decides].law) <= {"estimate", "none"}
-    sums = [one for one in sentences() if one.id == "cd.exp7.sum"]
+    sums = [one for one in sentences(CONTROLLED) if one.id == "cd.exp7.sum"]
     assert under(sums[0], "estimate") == sums[0], "a sum of bounds has no estimate"
 
 

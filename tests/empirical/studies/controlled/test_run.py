@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from empirical.control import token_jobs, tokenwise
 from empirical.errors import InputError
+from empirical.preregistration import CONTROLLED, sentences, summaries
 from empirical.results import Results
 from empirical.studies.controlled import collecting, run, shipped_tables
 from empirical.studies.controlled.cells import (
@@ -30,7 +31,6 @@ from empirical.studies.controlled.cells import (
     Q,
     chosen,
 )
-from empirical.studies.controlled.rules import sentences, summaries
 from empirical.studies.controlled.settings import POOL, Setting
 from empirical.studies.controlled.summing import cells_from
 from tests.empirical.studies.controlled.conftest import PROMPTS, SIZE
@@ -38,7 +38,7 @@ from tests.empirical.studies.controlled.conftest import PROMPTS, SIZE
 
 def test_every_sentence_and_experiment_has_an_entry_without_fault(study):
     _, entries = study
-    assert [entry.id for entry in entries] == [one.id for one in (*sentences(), *summaries())]
+    assert [entry.id for entry in entries] == [one.id for one in (*sentences(CONTROLLED), *summaries(CONTROLLED))]
     assert {entry.verdict for entry in entries} == {"not-testable-here"}
     assert [fault for entry in entries for fault in entry.faults() if "check failed" in fault] == []
     assert all(entry.paper == "cd" for entry in entries)

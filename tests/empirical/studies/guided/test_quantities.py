@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from empirical.guidance import Guidance
+from empirical.preregistration import GUIDED, sentences
 from empirical.studies.guided.cells import MEANS, SETS, by_item, cells_from, counts_of, mean, rules_table
 from empirical.studies.guided.quantities import QUANTITIES, Data, measures
 from empirical.studies.guided.relevance import auc
@@ -64,9 +65,12 @@ def test_differences_are_of_the_same_items():
     assert rows.value.to_dict() == pytest.approx({FREE.name: 0.25, CLASSIFIER.name: -0.5})
     np.testing.assert_allclose(rows[["low", "high"]], rows[["value", "value"]])
     assert value(found, "found_weak_guided_less_plain").value.item() == pytest.approx(2.0)
-    assert value(
-        measures(data(planted=True, found={(FREE.name, "weak"): 2.0})), "found_weak_guided_less_plain"
-    ).value.item() == pytest.approx(-2.0)
+    assert (
+        value(
+            measures(data(planted=True, found={(FREE.name, "weak"): 2.0})), "found_weak_guided_less_plain"
+        ).value.item()
+        == 0
+    ), "planted: a rule against itself"
     assert value(measures(data(nll={(FREE.name, "weak"): 0.75})), "nll_weak_less_intact").value.item() == pytest.approx(
         0.75
     )
@@ -95,7 +99,7 @@ def test_dynamic_less_static_is_read_at_equal_entropy():
         found[name] = [{"entropy": entropy, "found": share}[name].get((rule, prior), 0.0)
                        for rule, prior in zip(found.rule, found.prior, strict=True)]  # fmt: skip
     steps = pd.DataFrame({"item": ["only-0"], "kind": ["only"], "part": ["frame"], "information": [0.0]})
-    for planted, sign in ((False, 1), (True, -1)):
+    for planted, sign in ((False, 1), (True, 0)):
         [(_, values)] = QUANTITIES["found_dynamic_less_static"](Data(found, steps, counts_of(found, 20, 0), planted))
         np.testing.assert_allclose(values, sign * 0.4)
     beyond = found.assign(entropy=found.entropy.where(found.rule != SIGMA.name, 9.0))
@@ -133,3 +137,20 @@ def test_cells_are_means_over_an_items_answers():
     assert table.nll.item() == 3.5
     assert (table.nll_low <= table.nll).all()
     assert table.evidence.isna().all()
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_what_is_planted_passes_for_no_effect_of_either_side(side):
+    """Also where guidance does the opposite of what is said: the verdict is then against it, and no control fails."""
+    moved = {(FREE.name, "intact"): side, (CLASSIFIER.name, "intact"): side, (FREE.name, "weak"): side}
+    moved |= {(STATIC.name, "intact"): 2 * side, (GREEDY.name, "intact"): 3 * side, (SIGMA.name, "intact"): side}
+    figures = dict.fromkeys(("found", "evidence", "nll", "distinct"), moved)
+    steps = pd.DataFrame(
+        [(item, kind, part, side * (part == "evidence")) for kind, item in ITEMS for part in ("evidence", "frame")],
+        columns=["item", "kind", "part", "information"],
+    )
+    real, planted = (measures(data(steps, which, **figures)) for which in (False, True))
+    verdicts = {one.id: one.verdict(real, len(ITEMS)) for one in sentences(GUIDED)}
+    assert verdicts["chang.emp.anchor"] == ("reproduced" if side > 0 else "not-reproduced")
+    assert verdicts["chang.emp.relevance"] == ("reproduced" if side > 0 else "not-reproduced")
+    assert "reproduced" not in {one.verdict(planted, len(ITEMS)) for one in sentences(GUIDED)}

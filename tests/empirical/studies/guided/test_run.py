@@ -9,11 +9,11 @@ import pytest
 
 from empirical.evidence_task.item import with_evidence, without_evidence
 from empirical.guidance import guided, guided_jobs
+from empirical.preregistration import GUIDED, sentences, summaries
 from empirical.results import Results
 from empirical.scoring import score
 from empirical.studies.guided import collecting, run
 from empirical.studies.guided.quantities import QUANTITIES
-from empirical.studies.guided.rules import sentences, summaries
 from empirical.studies.guided.sizes import FREE, PLAIN, SMOKE
 from empirical.studies.guided.verdict import evidence
 
@@ -24,14 +24,14 @@ def rows_of(results):
 
 def test_every_sentence_has_an_entry_without_fault(study):
     _, entries = study
-    assert [entry.id for entry in entries] == [one.id for one in (*sentences(), *summaries())]
+    assert [entry.id for entry in entries] == [one.id for one in (*sentences(GUIDED), *summaries(GUIDED))]
     assert {entry.verdict for entry in entries} == {"not-testable-here"}
     assert [fault for entry in entries for fault in entry.faults() if "check failed" in fault] == []
     assert all(entry.paper == "chang" for entry in entries)
 
 
 def test_every_condition_names_a_quantity_and_every_quantity_is_asked_for():
-    asked = {condition.quantity for sentence in sentences() for condition in sentence.conditions}
+    asked = {condition.quantity for sentence in sentences(GUIDED) for condition in sentence.conditions}
     assert asked == set(QUANTITIES)
 
 
