@@ -29,7 +29,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
 TRADEOFF = {one.id: one for one in (*rules.sentences(), *rules.summaries(), *rules.predictions())}
 GUIDED = {one.id: one for one in (*rules.sentences(rules.GUIDED), *rules.summaries(rules.GUIDED))}
-STUDY = TRADEOFF | GUIDED
+CONTROLLED = {one.id: one for one in (*rules.sentences(rules.CONTROLLED), *rules.summaries(rules.CONTROLLED))}
+STUDY = TRADEOFF | GUIDED | CONTROLLED
 GROUPS = {
     "theory": "every claim that theory decides",
     "toy": "exact worlds",
@@ -181,6 +182,8 @@ def execute(
         entries += [entry for entry in _tradeoff(results, size, seed, device, backend) if entry.id in ids]
     if GUIDED.keys() & set(ids):
         entries += [entry for entry in _guided(results, size, seed) if entry.id in ids]
+    if CONTROLLED.keys() & set(ids):
+        entries += [entry for entry in _controlled(results, size, seed) if entry.id in ids]
     finish(results, entries, start, seed)
 
 
@@ -197,6 +200,13 @@ def _tradeoff(results: Results, size: Preset, seed: int, device: str, backend: B
 def _guided(results: Results, size: Preset, seed: int) -> list[Entry]:
     """The study of guidance by evidence, on this package's own engine and the CPU."""
     from empirical.studies.guided.run import study
+
+    return study(results, size, seed)
+
+
+def _controlled(results: Results, size: Preset, seed: int) -> list[Entry]:
+    """The study of controlled decoding, on this package's own engine and the CPU."""
+    from empirical.studies.controlled.run import study
 
     return study(results, size, seed)
 

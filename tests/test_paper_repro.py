@@ -93,6 +93,17 @@ def test_guidance_on_random_models(monkeypatch, tmp_path):
     assert not list((folder / "samples").glob("tiny-*")), "no row of the trade-off study is asked for"
 
 
+def test_controlled_decoding_on_random_models(monkeypatch, tmp_path):
+    assert {"cd.exp1", "cd.exp8", "cd.table1"} <= set(paper_repro.selected(["cd"]))
+    assert call(monkeypatch, "run", "cd.exp1", "--preset", "smoke", "--out", tmp_path) == 0
+    folder = tmp_path / "smoke"
+    rows = json.loads((folder / "ledger.json").read_text())
+    assert {row["verdict"] for row in rows} == {"not-testable-here"}
+    assert {row["id"] for row in rows} == set(paper_repro.selected(["cd.exp1"]))
+    assert {f"cd_fig{number}" for number in range(3, 14)} <= {path.stem for path in (folder / "figures").glob("*.pdf")}
+    assert not list((folder / "samples").glob("tiny-*")), "no row of the trade-off study is asked for"
+
+
 def test_the_first_prompts_alone_and_then_all(monkeypatch, tmp_path):
     """A part of a preset is a beginning of it: its rows are read again, not made again."""
     monkeypatch.setitem(presets.PRESETS, "smoke", presets.Preset(3, 2, 4, real=False, corpora=50, resamples=20))

@@ -3,8 +3,9 @@
 `python -m empirical.studies.controlled.run --size standard --adapters DIR --hh DIR --out DIR` makes what ships.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from empirical.adapter_cards import cards_in
 from empirical.errors import InputError, one_sentence
 from empirical.models import default_prior
 from empirical.precision import use_fast_float32
+from empirical.presets import Preset
 from empirical.results import Results
 from empirical.rewards import PreferenceHead
 from empirical.shipped import shipped
@@ -21,11 +23,26 @@ from empirical.studies.controlled import shipped_tables
 from empirical.studies.controlled.collecting import collect
 from empirical.studies.controlled.parts import Parts, found_policies, shipped_scorers, source, tasks
 from empirical.studies.controlled.scorer_checks import predictions, ranked_pairs
-from empirical.studies.controlled.sizes import LIVE, SIZES, Size
+from empirical.studies.controlled.sizes import LIVE, PAPER, SIZES, SMOKE, Size
 from empirical.studies.controlled.summing import cells_from
 from empirical.studies.controlled.tables import measured_from, tables
+from empirical.studies.controlled.tiny_parts import tiny_parts
 from empirical.studies.controlled.verdict import entries
+from empirical.tiny import tiny_triple
 from theory.ledger import Entry
+
+
+def study(results: Results, preset: Preset, seed: int) -> list[Entry]:
+    """What a preset asks for: tiny random models, what ships with a little drawn beside it, or everything anew."""
+    if not preset.real:
+        with TemporaryDirectory() as folder:
+            base = tiny_triple(Path(folder))[0]
+            return whole(results, tiny_parts(base, Path(folder), SMOKE.max_new), SMOKE, seed, real=False)
+    use_fast_float32()
+    if preset.anew:
+        size = replace(PAPER, prompts=min(PAPER.prompts, preset.prompts), seed=seed)
+        return whole(results, default_parts(size), size, seed, real=True)
+    return default(results, seed)
 
 
 def default(results: Results, seed: int, live: bool = True) -> list[Entry]:

@@ -39,6 +39,11 @@ class Size:
             raise ValueError("Every count of a run must be at least 1.")
 
 
+SMOKE = Size(
+    prompts=3, answers=2, pool=16, opponents=4, max_new=6, block=2, K=(1, 4), K_answers=(4, 8, 16), M=(2, 4),
+    strengths=(1.0,), weights=(0.5,), betas=2, rows=32, resamples=100,
+)  # fmt: skip
+"""For tiny random models, in seconds."""
 LIVE = Size(
     prompts=2, answers=2, pool=16, opponents=8, K=(1, 4), K_answers=(4, 8, 16), M=(16, 32), strengths=(2.0,),
     weights=(0.5,), betas=1,

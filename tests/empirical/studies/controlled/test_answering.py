@@ -12,13 +12,13 @@ from empirical.studies.controlled.answering import Spread, answer, rows_of
 from empirical.studies.controlled.cells import BASE, BEST, BLOCKS, DPO, FUDGE, HH, LENGTH, ON_DPO, PPO, Q, chosen
 from empirical.studies.controlled.parts import Source
 from empirical.studies.controlled.settings import OPPONENTS, POOL, Setting
+from empirical.studies.controlled.sizes import SMOKE
 from empirical.studies.controlled.summing import cells_from
-from tests.empirical.studies.controlled.conftest import SIZE
 
 
 @pytest.fixture(scope="module")
 def rows(parts, study):
-    return collecting.collect(parts, SIZE, study[0].samples)
+    return collecting.collect(parts, SMOKE, study[0].samples)
 
 
 def test_knobs_are_in_units_of_the_rewards_spread(parts):
@@ -69,14 +69,14 @@ def test_a_policy_that_is_the_base_spends_nothing(parts, tmp_path):
     same = Source("the base again", "same", lambda: parts.base)
     idle = replace(parts, policies={(HH, PPO, 1.0): same})
     setting = Setting(HH, PPO, knob="beta", value=1.0)
-    made = answer(idle, parts.tasks[1], setting, SIZE, parts.base, Spread())
+    made = answer(idle, parts.tasks[1], setting, SMOKE, parts.base, Spread())
     found = rows_of(idle, parts.tasks[1], setting, parts.base, made)
     np.testing.assert_allclose(found.kl, 0, atol=1e-6)  # float32 log-probabilities of one network, twice
 
 
 def test_pools_and_opponents_share_no_randomness(rows):
     pool, opponents = (rows[0][Setting(HH, kind)] for kind in (POOL, OPPONENTS))
-    first = pool[pool.sample_id < SIZE.opponents].token_ids.map(tuple).tolist()
+    first = pool[pool.sample_id < SMOKE.opponents].token_ids.map(tuple).tolist()
     assert np.mean([one == other for one, other in zip(first, opponents.token_ids.map(tuple), strict=True)]) < 0.5
 
 
@@ -89,8 +89,8 @@ def test_wins_are_counted_against_opponents(parts, rows):
         wins = [(score > theirs).mean() + 0.5 * (score == theirs).mean() for score in mine.judged]
         expected.append(np.mean(wins))
     assert sorted(chosen(cells, task=HH, method=BASE).win) == pytest.approx(sorted(expected))
-    assert chosen(cells, task=HH, method=BLOCKS, scorer=Q).answers.unique().tolist() == [SIZE.answers]
+    assert chosen(cells, task=HH, method=BLOCKS, scorer=Q).answers.unique().tolist() == [SMOKE.answers]
 
 
 def _args(parts, rows):
-    return rows[0], parts, SIZE, rows[1]
+    return rows[0], parts, SMOKE, rows[1]

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from empirical.control import token_jobs, tokenwise
 from empirical.errors import InputError
 from empirical.preregistration import CONTROLLED, sentences, summaries
+from empirical.presets import PRESETS
 from empirical.results import Results
 from empirical.studies.controlled import collecting, run, shipped_tables
 from empirical.studies.controlled.cells import (
@@ -32,8 +33,9 @@ from empirical.studies.controlled.cells import (
     chosen,
 )
 from empirical.studies.controlled.settings import POOL, Setting
+from empirical.studies.controlled.sizes import PAPER, SMOKE
 from empirical.studies.controlled.summing import cells_from
-from tests.empirical.studies.controlled.conftest import PROMPTS, SIZE
+from empirical.studies.controlled.tiny_parts import PROMPTS
 
 
 def test_every_sentence_and_experiment_has_an_entry_without_fault(study):
@@ -70,13 +72,13 @@ def test_cells_hold_every_method_and_no_prompt_is_lost(study):
 def test_one_candidate_is_plain_sampling_and_pools_give_the_base(study, parts):
     """Blocks of one candidate draw the very answers of the base without control, as their uniforms are the same."""
     results, _ = study
-    rows, spread = collecting.collect(parts, SIZE, results.samples)
+    rows, spread = collecting.collect(parts, SMOKE, results.samples)
     once = rows[Setting(HH, BLOCKS, scorer=Q, knob="K", value=1.0, M=2.0, weight=0.0)]
-    jobs = [job for prompt in PROMPTS for job in token_jobs(parts.base, prompt, SIZE.answers, SIZE.max_new)]
+    jobs = [job for prompt in PROMPTS for job in token_jobs(parts.base, prompt, SMOKE.answers, SMOKE.max_new)]
     plain = tokenwise(parts.base, None, jobs)
     assert once.token_ids.map(list).tolist() == [answer.token_ids for answer in plain]
     pool = rows[Setting(HH, POOL)]
-    cells = cells_from(rows, parts, SIZE, spread)
+    cells = cells_from(rows, parts, SMOKE, spread)
     base = chosen(cells, task=HH, method=BASE)
     assert base.reward.mean() == pytest.approx(pool.reward.mean())
     largest = chosen(cells, task=HH, method=BEST, value=16.0)
@@ -87,11 +89,11 @@ def test_a_second_run_draws_nothing(study, parts, monkeypatch):
     results, entries = study
     before = {path.name: path.read_bytes() for path in (results.folder / "tables").iterdir()}
     monkeypatch.setattr(collecting, "answer", None)
-    again = run.whole(results, parts, SIZE, 0, real=False)
+    again = run.whole(results, parts, SMOKE, 0, real=False)
     assert {path.name: path.read_bytes() for path in (results.folder / "tables").iterdir()} == before
     assert [entry.statement for entry in again] == [entry.statement for entry in entries]
     with pytest.raises(TypeError):
-        run.whole(results, parts, replace(SIZE, seed=1), 0, real=False)
+        run.whole(results, parts, replace(SMOKE, seed=1), 0, real=False)
 
 
 def test_the_shipped_rows_give_the_same_tables(study, tmp_path):
@@ -118,7 +120,7 @@ def test_every_figure_has_its_rows(study):
 
 def test_a_pool_too_small_is_refused():
     with pytest.raises(ValueError, match="cannot be taken from a pool"):
-        replace(SIZE, pool=4)
+        replace(SMOKE, pool=4)
 
 
 def test_the_default_run_concludes_from_what_ships_and_draws_a_little_beside_it(study, parts, tmp_path, monkeypatch):
@@ -126,7 +128,7 @@ def test_the_default_run_concludes_from_what_ships_and_draws_a_little_beside_it(
     monkeypatch.setattr(shipped_tables, "shipped", lambda _: results.folder / "controlled")
     bare = replace(parts, scorers={}, policies={}, other=None)
     monkeypatch.setattr(run, "default_parts", lambda size: bare)
-    monkeypatch.setattr(run, "LIVE", SIZE)
+    monkeypatch.setattr(run, "LIVE", SMOKE)
     again = run.default(Results.open(tmp_path, "default"), 0)
     assert [entry.id for entry in again] == [entry.id for entry in entries]
     assert {entry.verdict for entry in again} == {"inconclusive"}, "three prompts decide nothing"
@@ -143,6 +145,22 @@ def test_the_command_line_refuses_in_one_sentence(arguments, said, tmp_path):
     assert ended.exit_code == 2
     assert said in ended.output
     assert ended.output.count("\n") == 1
+
+
+def test_each_preset_has_its_way(monkeypatch, tmp_path):
+    """Random models at smoke; what ships at default; everything anew, at no more prompts than asked, at paper."""
+    results, asked = Results.open(tmp_path, "any"), []
+    monkeypatch.setattr(run, "default_parts", lambda size: size)
+    monkeypatch.setattr(run, "default", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(run, "whole", lambda *arguments, real: asked.append((*arguments, real)))
+    run.study(results, PRESETS["default"], 3)
+    assert asked.pop() == (results, 3)
+    run.study(results, replace(PRESETS["paper"], prompts=7), 3)
+    size = replace(PAPER, prompts=7, seed=3)
+    assert asked.pop() == (results, size, size, 3, True)
+    run.study(results, PRESETS["smoke"], 3)
+    _, parts, size, _, real = asked.pop()
+    assert (parts.base.name, size, real) == ("tiny-prior", SMOKE, False)
 
 
 def test_nothing_ships_nothing_is_concluded(tmp_path):

@@ -14,8 +14,8 @@ from empirical.studies.controlled.cells import FUDGE, HH, LENGTH, Q
 from empirical.studies.controlled.other_quantities import REWARD
 from empirical.studies.controlled.scorer_checks import predictions, ranked_pairs, values_of
 from empirical.studies.controlled.shipped_tables import read
+from empirical.studies.controlled.sizes import SMOKE
 from empirical.studies.controlled.tables import accuracy_table, measured_from
-from tests.empirical.studies.controlled.conftest import SIZE
 
 
 def test_a_text_is_worth_what_its_last_token_is_worth(parts, monkeypatch):
@@ -34,10 +34,10 @@ def test_a_text_is_worth_what_its_last_token_is_worth(parts, monkeypatch):
 
 def test_predictions_are_of_answers_that_nothing_chose_from(parts, study):
     results, _ = study
-    rows, _ = collecting.collect(parts, SIZE, results.samples)
+    rows, _ = collecting.collect(parts, SMOKE, results.samples)
     table = predictions(parts, rows)
-    assert len(table) == 2 * 3 * SIZE.opponents
-    np.testing.assert_allclose(table.actual, np.log(table.tokens / SIZE.max_new))
+    assert len(table) == 2 * 3 * SMOKE.opponents
+    np.testing.assert_allclose(table.actual, np.log(table.tokens / SMOKE.max_new))
     only = replace(parts, scorers={(LENGTH, Q): parts.scorers[LENGTH, Q]})
     assert predictions(only, rows) is None
 
@@ -68,7 +68,7 @@ def test_human_pairs_are_ranked_by_each_method(parts, hh, study):
     right, wrong = (one[one.method == REWARD].right.to_numpy() for one in (table, turned))
     np.testing.assert_array_equal(right, 1 - wrong)
     cells = study[0].folder / "controlled" / "cells.csv"
-    data = measured_from(read(cells.parent)[0]["cells"], SIZE.block, None, table, 50)
+    data = measured_from(read(cells.parent)[0]["cells"], SMOKE.block, None, table, 50)
     shown = accuracy_table(data).set_index(["method", "split"])
     test = table[(table.method == Q) & (table.split == "test")]
     assert shown.loc[(Q, "test"), "accuracy"] == pytest.approx(test.right.mean())
