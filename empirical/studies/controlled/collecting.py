@@ -10,7 +10,7 @@ from rich.progress import track
 from empirical.models import LanguageModel
 from empirical.studies.controlled.answering import Spread, answer, rows_of
 from empirical.studies.controlled.cells import DPO, ON_DPO
-from empirical.studies.controlled.parts import Parts, Task
+from empirical.studies.controlled.parts import Parts, Source, Task
 from empirical.studies.controlled.settings import POOL, Setting, settings
 from empirical.studies.controlled.sizes import Size
 from theory.files import replacing
@@ -26,16 +26,20 @@ class Models:
 
     def of(self, setting: Setting) -> LanguageModel:
         """The base, the other base, or a trained policy."""
-        if setting.role == "other":
-            source = self.parts.other
-        else:
-            method = DPO if setting.method.startswith(ON_DPO) else setting.method
-            source = self.parts.policies.get((setting.task, method, _beta(setting)))
+        source = source_of(self.parts, setting)
         if source is None:
             return self.parts.base
         if self._key != source.sha256:
             self._key, self._model = source.sha256, source.load()
         return self._model
+
+
+def source_of(parts: Parts, setting: Setting) -> Source | None:
+    """The model that a setting draws from where it is not the base."""
+    if setting.role == "other":
+        return parts.other
+    method = DPO if setting.method.startswith(ON_DPO) else setting.method
+    return parts.policies.get((setting.task, method, _beta(setting)))
 
 
 def _beta(setting: Setting) -> float:
@@ -45,11 +49,11 @@ def _beta(setting: Setting) -> float:
 def collect(parts: Parts, size: Size, folder: Path) -> tuple[Rows, Spread]:
     """The rows of every setting of every task; those that `folder` holds, of the same models and counts, are read."""
     folder.mkdir(parents=True, exist_ok=True)
-    stamp, models = fingerprint(parts, size), Models(parts)
+    models = Models(parts)
     found, spread = Rows(), Spread()
     for task in parts.tasks:
         for setting in track(_listed(parts, task, size), f"{task.name}: settings", transient=True):
-            path = folder / f"controlled-{setting.name}-{stamp}.parquet"
+            path = folder / f"controlled-{setting.name}-{fingerprint(parts, task, setting, size)}.parquet"
             if not path.is_file():
                 model = models.of(setting)
                 rows = rows_of(parts, task, setting, model, answer(parts, task, setting, size, model, spread))
@@ -67,18 +71,17 @@ def _listed(parts: Parts, task: Task, size: Size) -> list[Setting]:
     return [one for one in every if not one.scorer or (task.name, one.scorer) in parts.scorers]
 
 
-def fingerprint(parts: Parts, size: Size) -> str:
-    """What the rows depend on besides their setting: models, heads, prompts, counts and the seed."""
+def fingerprint(parts: Parts, task: Task, setting: Setting, size: Size) -> str:
+    """What a setting's rows depend on besides its name: its own models and heads, prompts, counts and the seed."""
+    source = source_of(parts, setting)
     described = [
         parts.base.sha256,
-        [(*key, one.sha256) for key, one in sorted(parts.policies.items())],
-        parts.other.sha256 if parts.other else "",
-        [[one.name, list(one.prompts), one.reward.describe(), one.judge.describe() if one.judge else ""]
-         for one in parts.tasks],
+        source.sha256 if source else "",
+        list(task.prompts), task.reward.describe(), task.judge.describe() if task.judge else "",
         [size.answers, size.pool, size.opponents, size.max_new, size.seed],
     ]  # fmt: skip
     stamp = hashlib.blake2b(json.dumps(described).encode(), digest_size=6)
-    for key in sorted(parts.scorers):
-        for name, tensor in sorted(parts.scorers[key].state_dict().items()):
-            stamp.update(f"{key} {name}".encode() + tensor.cpu().numpy().tobytes())
+    if setting.scorer:
+        for name, tensor in sorted(parts.scorers[task.name, setting.scorer].state_dict().items()):
+            stamp.update(name.encode() + tensor.cpu().numpy().tobytes())
     return stamp.hexdigest()

@@ -15,6 +15,11 @@ from empirical.studies.controlled.settings import OPPONENTS, POOL, Setting
 from empirical.studies.controlled.sizes import SMOKE
 from empirical.studies.controlled.summing import cells_from
 
+BLOCK = Setting(HH, BLOCKS, scorer=Q, knob="K", value=4.0, M=2.0)
+OWN, OTHER, CHOSEN = BLOCK, replace(BLOCK, role="other"), replace(BLOCK, method=ON_DPO + BLOCKS, beta=0.1)
+TUNED = Setting(HH, DPO, knob="beta", value=0.1)
+SETTINGS = (Setting(HH, POOL), OWN, OTHER, TUNED, CHOSEN)
+
 
 @pytest.fixture(scope="module")
 def rows(parts, study):
@@ -94,3 +99,25 @@ def test_wins_are_counted_against_opponents(parts, rows):
 
 def _args(parts, rows):
     return rows[0], parts, SMOKE, rows[1]
+
+
+def test_rows_depend_on_their_own_models_alone(parts):
+    """A new adapter leaves the rows of everything else as they are; what a setting does draw on, it is stamped with."""
+
+    def stamps(parts, size=SMOKE):
+        tasks = {task.name: task for task in parts.tasks}
+        return {one: collecting.fingerprint(parts, tasks[one.task], one, size) for one in SETTINGS}
+
+    moved = {**parts.policies, (HH, DPO, 0.1): Source("another", "another", lambda: parts.base)}
+    scorers = {**parts.scorers, (HH, Q): parts.scorers[HH, FUDGE]}
+    first = stamps(parts)
+    changes = {
+        "policy": (stamps(replace(parts, policies=moved)), {TUNED, CHOSEN}),
+        "scorer": (stamps(replace(parts, scorers=scorers)), {OWN, CHOSEN, OTHER}),
+        "other": (stamps(replace(parts, other=None)), {OTHER}),
+        "size": (stamps(parts, replace(SMOKE, seed=1)), set(SETTINGS)),
+        "task": (stamps(replace(parts, tasks=(parts.tasks[0], parts.tasks[2], replace(parts.tasks[1], judge=None)))),
+                 set(SETTINGS)),
+    }  # fmt: skip
+    for what, (later, meant) in changes.items():
+        assert {one for one in SETTINGS if later[one] != first[one]} == meant, what
