@@ -9,6 +9,7 @@ import numpy as np
 from empirical.evidence_task.halves import halves as evidence_halves
 from empirical.evidence_task.item import with_evidence
 from empirical.evidence_task.items import own_items
+from empirical.judging.human import passages_to_sum_up
 from empirical.models import LanguageModel
 from empirical.prompts import prompts_from
 from empirical.rewards import SecretReward
@@ -22,8 +23,8 @@ EVIDENCE = "evidence"
 def learnable(where: str, count: int | None = None) -> list[str]:
     """At most `count` (None: all) of the prompts that no study answers of a task, or `count` lines of a text file.
 
-    Tasks: `empirical.studies.controlled.cells.TASKS`, and evidence, questions with their passages. Raises InputError in
-    one sentence.
+    Tasks: `empirical.studies.controlled.cells.TASKS`, and evidence, questions with their passages. A file that ends in
+    .json is FineGrainedRLHF's feedback: its passages, to sum up. Raises InputError or PreferenceError in one sentence.
     """
     # Here, because the studies read scorers themselves.
     from empirical.studies.controlled.cells import TASKS
@@ -31,6 +32,8 @@ def learnable(where: str, count: int | None = None) -> list[str]:
 
     if where == EVIDENCE:
         return [with_evidence(item) for item in evidence_halves(own_items())[1]][:count]
+    if where.endswith(".json"):
+        return passages_to_sum_up(Path(where))[:count]
     return halves(where)[1][:count] if where in TASKS else prompts_from(Path(where), count)
 
 

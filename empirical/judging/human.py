@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from empirical.passages import question_on
+from empirical.passages import TASK, question_on
 from empirical.preferences import Pair, PreferenceError
 
 FOLDS = 5
@@ -55,6 +55,12 @@ def finegrained(file: Path) -> list[Question]:
         preferred = [pair if choice == 1 else pair[::-1] for pair, choice in pairs if choice]
         questions.append(_question(prompt, answers, preferred))
     return [question for question in questions if question.preferred]
+
+
+def passages_to_sum_up(file: Path) -> list[str]:
+    """The passages of FineGrainedRLHF's feedback, each once, as prompts of the summarisation-like task."""
+    passages = dict.fromkeys(_opening(row["passages"]) for row in _rows(file, ("passages",)))
+    return [question_on(passage, TASK) for passage in passages if passage]
 
 
 def pandalm(file: Path) -> list[Question]:

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from empirical.judging.human import FOLDS, PASSAGE_WORDS, Question, finegrained, from_pairs, pandalm
-from empirical.passages import question_on
+from empirical.judging.human import (
+    FOLDS,
+    PASSAGE_WORDS,
+    Question,
+    finegrained,
+    from_pairs,
+    pandalm,
+    passages_to_sum_up,
+)
+from empirical.passages import TASK, question_on
 from empirical.preferences import Pair, PreferenceError
+from empirical.scorer_data import learnable
 
 
 def written(folder, rows):
@@ -37,6 +46,21 @@ def test_whole_sentences_up_to_the_limit(tmp_path):
 
 def test_questions_without_a_choice_are_dropped(tmp_path):
     assert finegrained(written(tmp_path, [asked([0] * 6), asked([1, 1, 1, 0, 0, 0], answers=["", "", "", ""])])) == []
+
+
+def test_passages_to_sum_up_are_each_there_once_and_none_is_empty(tmp_path):
+    endless = [["T", " ".join(["word"] * (PASSAGE_WORDS + 1))]]
+    rows = [
+        asked([0] * 6),
+        asked([1] * 6, "efgh"),
+        asked([1] * 6, passages=endless),
+        asked([1] * 6, passages=[["T", "Last."]]),
+    ]
+    file = written(tmp_path, rows)
+    assert passages_to_sum_up(file) == [question_on("One. Two.", TASK), question_on("Last.", TASK)]
+    assert learnable(str(file), 1) == [question_on("One. Two.", TASK)]
+    with pytest.raises(PreferenceError, match="lacks one of passages"):
+        passages_to_sum_up(written(tmp_path, [{"question": "Why?"}]))
 
 
 def compared(votes, first="a", second="b", instruction="Do", extra=""):
