@@ -17,14 +17,15 @@ HEAD = """# Aligned models: adapters for SmolLM2-135M-Instruct
 This file is written by `python -m empirical.adapter_cards` from the `card.json` of each folder, which also holds the
 command that makes the adapter again, the hash of the reward it was trained with, every figure and the curve of the run.
 
-Each is a LoRA of rank 8 on the query and value projections (bfloat16, 0.9 MB), trained on answers of at most 32 tokens
-to embedded prompts that no study uses, and measured on others of those. `rloo`: on-line policy gradient with a
+Each is a LoRA of rank 8 on the query and value projections (bfloat16, 0.9 MB), trained on answers of at most `tokens`
+tokens to embedded prompts that no study uses, and measured on others of those. `rloo`: on-line policy gradient with a
 leave-one-out baseline and an exact KL penalty (`empirical/policy_gradient.py`). `ppo`: the same with several clipped
 steps on each batch of answers (`empirical/ppo.py`). `dpo`: preference optimisation on the prior's own answers with
 Bradley-Terry probabilities as labels (`empirical/alignment.py`). `online-dpo`, `online-ipo`: on pairs of the adapter's
-own answers as it learns (`empirical/online.py`). None needs data besides prompts and reward. Answers that reach 32
-tokens are cut, and prior, aligned model, reward and KL all speak of the texts so cut. Brackets are 95 % intervals that
-resample prompts.
+own answers as it learns (`empirical/online.py`). None needs data besides prompts and reward. Answers that reach the
+limit are cut, and prior, aligned model, reward and KL all speak of the texts so cut. Rewards: `preference`, the shipped
+head; `sentiment`, the shipped classifier; `length`, log(tokens / limit); `finegrained`, the reward of summaries, whose
+prompts are the passages of FineGrainedRLHF's feedback. Brackets are 95 % intervals that resample prompts.
 
 KL(aligned || prior) is in nats an answer, by the exact KL of every step along the aligned model's answers. The optimum
 of E r - beta KL is beta log E_p e^(r / beta), reached by p e^(r / beta) / Z: `share` is how much of what can be gained
@@ -86,11 +87,11 @@ def frame(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 def table(cards: Mapping[str, Mapping[str, Any]]) -> str:
     """A Markdown table, one row a card, ordered by reward, method and beta."""
     order = sorted(cards, key=lambda name: (cards[name]["reward"], cards[name]["method"], -cards[name]["beta"]))
-    rows = [["adapter", "steps", *COLUMNS, "minutes"], ["---"] * (len(COLUMNS) + 3)]
+    rows = [["adapter", "tokens", "steps", *COLUMNS, "minutes"], ["---"] * (len(COLUMNS) + 4)]
     for name in order:
         card = cards[name]
         cells = [_cell(card, key, digits) for key, digits in COLUMNS.values()]
-        rows.append([f"`{name}`", str(card["steps"]), *cells, f"{card['minutes_training']:g}"])
+        rows.append([f"`{name}`", str(card["max_new"]), str(card["steps"]), *cells, f"{card['minutes_training']:g}"])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 

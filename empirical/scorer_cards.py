@@ -15,8 +15,9 @@ This file is written by `python -m empirical.scorer_cards` from the `card.json` 
 command that makes the scorer again, what it was trained on, the curve of the run and every figure.
 
 Each is a low-rank head on the base's last hidden states (`empirical/prefix_scorers.py`), trained on the base's own
-ancestral answers to embedded prompts that no study answers: `q` by CD-Q, `fudge` by CD-FUDGE, on the same answers. The
-task is the beginning of the name; a task's prompts are its own.
+ancestral answers to prompts that no study answers: `q` by CD-Q, `fudge` by CD-FUDGE, on the same answers. The task is
+the beginning of the name; its prompts are embedded ones, but for `summary`, which learns from the passages of
+FineGrainedRLHF's feedback (allenai/FineGrainedRLHF, Apache-2.0): our own passages are too few.
 
 Below, on prompts that it has not seen. `share`: how much of the variance of the reward over all prefixes of all answers
 the values explain, 1 - loss / loss of the constant mean; no scorer reaches 1, as a prefix does not decide its text, and

@@ -49,7 +49,7 @@ LIVE = Size(
     weights=(0.5,), betas=1,
 )  # fmt: skip
 """Every method once or twice, in minutes on two cores: shows that the code makes such rows, and decides nothing."""
-STANDARD = Size(prompts=24, answers=3, pool=100, opponents=16, weights=(0.25, 0.5))
-"""What the shipped tables were made with: some six million tokens if no answer ends before T_max."""
+STANDARD = Size(prompts=12, answers=2, pool=64, opponents=16, weights=(0.25, 0.5))
+"""What the shipped tables were made with: some two million tokens if no answer ends before T_max, two hours of a core."""
 PAPER = Size(prompts=40, answers=16, pool=256, opponents=32)
 SIZES = {"live": LIVE, "standard": STANDARD, "paper": PAPER}
