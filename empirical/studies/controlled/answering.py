@@ -15,7 +15,7 @@ from empirical.scored import Floats, Reward, Scored, rewards_of
 from empirical.scoring import Scores, score
 from empirical.studies.controlled.cells import BLOCKS, HH, LENGTH, ON_DPO, TOKENS
 from empirical.studies.controlled.parts import Parts, Task
-from empirical.studies.controlled.settings import OPPONENTS, POOL, Setting
+from empirical.studies.controlled.settings import OPPONENTS, POOL, Setting, count
 from empirical.studies.controlled.sizes import Size
 
 CHUNK = 8  # answers a pass of two laws over the vocabulary
@@ -47,27 +47,24 @@ def answer(
     parts: Parts, task: Task, setting: Setting, size: Size, model: LanguageModel, spread: Spread
 ) -> list[list[Answer]]:
     """The answers to every prompt of a task; `model`: what is drawn from."""
-    seed, steps = size.seed, size.max_new
+    seed, steps, answers = size.seed, size.max_new, count(setting, size)
     base = None if model is parts.base else parts.base  # whose states the scorer reads
     method = setting.method.removeprefix(ON_DPO)
     if method == BLOCKS:
         weights, K, M = _weights(parts, setting, spread), setting.candidates, int(setting.M or steps)  # noqa: N806
-        jobs = [block_jobs(model, one, size.answers, steps, K, M, weights, seed=seed) for one in task.prompts]
+        jobs = [block_jobs(model, one, answers, steps, K, M, weights, seed=seed) for one in task.prompts]
         scorer = parts.scorers[task.name, setting.scorer]
         drawn = blockwise(model, scorer, [job for some in jobs for job in some], base, rows=size.rows)
-        return _grouped(drawn, size.answers)
+        return _grouped(drawn, answers)
     if method == TOKENS:
         control = Control(spread.strength(task.name, setting.value or 0.0), _weights(parts, setting, spread))
-        plain = [token_jobs(model, one, size.answers, steps, control, seed=seed) for one in task.prompts]
+        plain = [token_jobs(model, one, answers, steps, control, seed=seed) for one in task.prompts]
         scorer = parts.scorers[task.name, setting.scorer]
-        return _grouped(
-            tokenwise(model, scorer, [job for some in plain for job in some], base, size.rows), size.answers
-        )
-    count = {POOL: size.pool, OPPONENTS: size.opponents}.get(method, size.answers)
+        return _grouped(tokenwise(model, scorer, [job for some in plain for job in some], base, size.rows), answers)
     # Pools and opponents have uniforms of their own: no answer may meet itself as its opponent.
     scheme = {"scheme": method} if setting.method in SAMPLED else {}
-    plain = [token_jobs(model, one, count, steps, seed=seed, **scheme) for one in task.prompts]
-    return _grouped(tokenwise(model, None, [job for some in plain for job in some], rows=size.rows), count)
+    plain = [token_jobs(model, one, answers, steps, seed=seed, **scheme) for one in task.prompts]
+    return _grouped(tokenwise(model, None, [job for some in plain for job in some], rows=size.rows), answers)
 
 
 def _weights(parts: Parts, setting: Setting, spread: Spread) -> tuple[float, ...]:

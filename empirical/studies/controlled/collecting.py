@@ -11,7 +11,7 @@ from empirical.models import LanguageModel
 from empirical.studies.controlled.answering import Spread, answer, rows_of
 from empirical.studies.controlled.cells import DPO, ON_DPO
 from empirical.studies.controlled.parts import Parts, Source, Task
-from empirical.studies.controlled.settings import POOL, Setting, settings
+from empirical.studies.controlled.settings import POOL, Setting, count, settings
 from empirical.studies.controlled.sizes import Size
 from theory.files import replacing
 
@@ -78,7 +78,7 @@ def fingerprint(parts: Parts, task: Task, setting: Setting, size: Size) -> str:
         parts.base.sha256,
         source.sha256 if source else "",
         list(task.prompts), task.reward.describe(), task.judge.describe() if task.judge else "",
-        [size.answers, size.pool, size.opponents, size.max_new, size.seed],
+        [count(setting, size), size.pool, size.max_new, size.seed],  # the pool sets lambda's and the weights' units
     ]  # fmt: skip
     stamp = hashlib.blake2b(json.dumps(described).encode(), digest_size=6)
     if setting.scorer:

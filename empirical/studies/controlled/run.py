@@ -97,7 +97,8 @@ def conclude(
     results.note(controlled=about)
     scale = (
         f"{about['base']['name']} in place of PaLM 2-XXS; at most {size['prompts']} prompts a task, {size['answers']} "
-        f"answers to each at a setting, cut at {size['max_new']} tokens; blocks of {size['block']} tokens unless said"
+        f"answers to each where candidates are chosen from, {size['single']} elsewhere, cut at {size['max_new']} "
+        f"tokens; blocks of {size['block']} tokens unless said"
     )
     return entries(data, found["cd_measures"], scale, real)
 

@@ -87,11 +87,15 @@ def more_than_one(size: Size) -> list[int]:
     return [K for K in size.K if K > 1]
 
 
+def count(setting: Setting, size: Size) -> int:
+    """Answers to each prompt at a setting."""
+    plain = {POOL: size.pool, ON_DPO + POOL: size.pool, OPPONENTS: size.opponents}
+    return plain.get(setting.method, size.answers if setting.candidates > 1 else size.single)
+
+
 def longest(listed: Iterable[Setting], size: Size) -> int:
     """Tokens that are drawn for a task if no answer ends before T_max: what a run costs at most."""
-    counts = {POOL: size.pool, ON_DPO + POOL: size.pool, OPPONENTS: size.opponents}
-    answers = sum(counts.get(one.method, size.answers * one.candidates) for one in listed)
-    return size.prompts * size.max_new * answers
+    return size.prompts * size.max_new * sum(count(one, size) * one.candidates for one in listed)
 
 
 def middle(betas: Sequence[float]) -> float:

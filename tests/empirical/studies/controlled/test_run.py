@@ -74,7 +74,7 @@ def test_one_candidate_is_plain_sampling_and_pools_give_the_base(study, parts):
     results, _ = study
     rows, spread = collecting.collect(parts, SMOKE, results.samples)
     once = rows[Setting(HH, BLOCKS, scorer=Q, knob="K", value=1.0, M=2.0, weight=0.0)]
-    jobs = [job for prompt in PROMPTS for job in token_jobs(parts.base, prompt, SMOKE.answers, SMOKE.max_new)]
+    jobs = [job for prompt in PROMPTS for job in token_jobs(parts.base, prompt, SMOKE.single, SMOKE.max_new)]
     plain = tokenwise(parts.base, None, jobs)
     assert once.token_ids.map(list).tolist() == [answer.token_ids for answer in plain]
     pool = rows[Setting(HH, POOL)]
