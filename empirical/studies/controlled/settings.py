@@ -22,8 +22,9 @@ from empirical.studies.controlled.frontiers import LARGEST_KL
 from empirical.studies.controlled.sizes import Size
 
 POOL, OPPONENTS = "pool", "opponents"
-SIX = (6,)  # candidates that experiment 1 names
 """Plain answers of a model: those that best-of-K chooses from, and those that wins are counted against."""
+NAMED = {LENGTH: (6,), HH: (32,)}
+"""Candidates a block that experiments 1 and 7 name."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,10 @@ def settings(task: str, size: Size, policies: Sequence[tuple[str, float]], other
     yield from (Setting(task, kind) for kind in (POOL, OPPONENTS))
     yield from _tokens(task, size)
     yield from _blocks(task, size)
-    betas = sorted((beta for method, beta in policies if method == DPO), reverse=True)
+    betas = sorted(beta for method, beta in policies if method == DPO)[: size.tuned]
     for method, beta in policies:
         yield Setting(task, method, knob="beta", value=beta)
-        if method == DPO and task != SUMMARY:
+        if method == DPO and beta in betas and task != SUMMARY:
             yield Setting(task, ON_DPO + POOL, beta=beta)
             if task == HH:
                 wanted = more_than_one(size) if beta == middle(betas) else size.budgets
@@ -120,8 +121,7 @@ def _blocks(task: str, size: Size) -> Iterator[Setting]:
 
     # One candidate is plain sampling, whatever the scorer and the block: drawn once, as a check.
     every, others = more_than_one(size), [M for M in size.M if size.block != M]
-    extra = SIX if task == LENGTH else ()
-    yield from (made(Q, K, size.block) for K in sorted({*size.K, *extra}))
+    yield from (made(Q, K, size.block) for K in sorted({*size.K, *NAMED.get(task, ())}))
     if task == HH:
         yield from (made(Q, K, M) for M in others for K in every if within_sight(K, M))
     if task == LENGTH:

@@ -8,12 +8,13 @@ class Size:
     """Counts of one run.
 
     prompts of each task; answers to each at a setting that chooses among candidates, and single of one that does not,
-    which costs a candidate's share; pool: answers of the base (and of a DPO policy) to each, from
-    which best-of-K is taken; opponents: further answers of the base, against which wins are counted; max_new: T_max;
-    block: M where a figure is not about it. K of blocks (6 is added for the length) and of best-of-K; M of experiments
-    6 and 8; strengths: lambda in units of one over the reward's standard deviation within a prompt; weights: of the
-    length against helpfulness, in standard deviations of either; betas: of trained policies, as many as there are
-    adapters, at most so many. rows: texts a step of the engine; resamples: of the bootstrap over prompts.
+    which costs a candidate's share; pool: answers of the base (and of a DPO policy) to each, from which best-of-K is
+    taken; opponents: further answers of the base, against which wins are counted; max_new: T_max; block: M where a
+    figure is not about it. K of blocks (experiments name some more) and of best-of-K; M of experiments 6 and 8;
+    strengths: lambda in units of one over the reward's standard deviation within a prompt; weights: of the length
+    against helpfulness, in standard deviations of either; betas: of trained policies, as many as there are adapters, at
+    most so many; tuned: how many of DPO's, the strongest first, are themselves chosen from. rows: texts a step of the
+    engine; resamples: of the bootstrap over prompts.
     """
 
     prompts: int
@@ -30,6 +31,7 @@ class Size:
     weights: tuple[float, ...] = (0.25, 0.5, 1.0)
     budgets: tuple[int, ...] = (4, 8, 16)
     betas: int = 4
+    tuned: int = 3
     rows: int = 64
     resamples: int = 1000
     seed: int = 0
@@ -48,11 +50,11 @@ SMOKE = Size(
 """For tiny random models, in seconds."""
 LIVE = Size(
     prompts=2, answers=2, single=2, pool=16, opponents=8, K=(1, 4), K_answers=(4, 8, 16), M=(16, 32), strengths=(2.0,),
-    weights=(0.5,), betas=1,
+    weights=(0.5,), betas=1, tuned=1,
 )  # fmt: skip
 """Every method once or twice, in minutes on two cores: shows that the code makes such rows, and decides nothing."""
 STANDARD = Size(
-    prompts=12, answers=2, single=8, pool=64, opponents=16, K=(1, 2, 4, 8, 16), weights=(0.25, 0.5)
+    prompts=12, answers=2, single=8, pool=64, opponents=16, K=(1, 2, 4, 8, 16), weights=(0.25, 0.5), tuned=1
 )  # fmt: skip
 """What the shipped tables were made with: a million tokens if no answer ends early, some hour of a core."""
 PAPER = Size(prompts=40, answers=16, single=64, pool=256, opponents=32)

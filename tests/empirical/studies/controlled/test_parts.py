@@ -98,7 +98,9 @@ def test_every_setting_has_its_own_name_and_every_figure_its_settings():
     blocks = [one for one in listed if one.method == BLOCKS and one.scorer == Q and one.role == "own"]
     assert {one.M for one in blocks} == set(map(float, STANDARD.M))
     assert [one.value for one in blocks].count(1.0) == 1, "one candidate is drawn once"
-    on_dpo = [one for one in listed if one.method == ON_DPO + BLOCKS]
+    assert max(one.value for one in blocks if STANDARD.block == one.M) == 32.0, "experiment 7 names it"
+    assert {one.beta for one in listed if one.method.startswith(ON_DPO)} == {0.1}, "the strongest"
+    on_dpo = [one for one in settings(HH, replace(STANDARD, tuned=3), POLICIES, True) if one.method == ON_DPO + BLOCKS]
     assert {one.value for one in on_dpo if one.beta == 0.2} == {float(K) for K in STANDARD.K if K > 1}
     assert {one.value for one in on_dpo if one.beta == 0.5} == {4.0, 8.0, 16.0}
     length = [one for one in settings(LENGTH, STANDARD, POLICIES, True) if one.method == BLOCKS]
