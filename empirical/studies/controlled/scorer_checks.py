@@ -31,15 +31,17 @@ CHUNK = 32  # answers a pass
 
 @torch.inference_mode()
 def values_of(
-    scorer: PrefixScorer, base: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence[int]]
-) -> Floats:
-    """What the scorer says of whole answers to a prompt, given by token ids: [n, rewards]."""
-    found = []
+    scorers: Sequence[PrefixScorer], base: LanguageModel, prompt: Sequence[int], answers: Sequence[Sequence[int]]
+) -> list[Floats]:
+    """What each scorer says of whole answers, given by token ids, from one pass of the base: [n, rewards] each."""
+    found: list[list[Floats]] = [[] for _ in scorers]
     for first in range(0, len(answers), CHUNK):
         states, ids, inside = answer_states(base.network, prompt, answers[first : first + CHUNK])
         rows, last = torch.arange(len(ids), device=ids.device), inside.sum(1) - 1
-        found.append(scorer.value_of(at_least_float32(states[rows, last]), ids[rows, last]).double().cpu().numpy())
-    return np.concatenate(found)
+        for scorer, values in zip(scorers, found, strict=True):
+            value = scorer.value_of(at_least_float32(states[rows, last]), ids[rows, last])
+            values.append(value.double().cpu().numpy())
+    return [np.concatenate(values) for values in found]
 
 
 def predictions(parts: Parts, rows: Rows) -> pd.DataFrame | None:
@@ -53,9 +55,10 @@ def predictions(parts: Parts, rows: Rows) -> pd.DataFrame | None:
     frames = []
     for number, some in drawn.groupby("prompt", sort=True):
         prompt, token_ids = texts[int(str(number))], [list(map(int, ids)) for ids in some.token_ids]
-        for name in (Q, FUDGE):
-            scorer, place = parts.scorers[LENGTH, name], parts.place(LENGTH, name)
-            predicted = values_of(scorer, parts.base, parts.base.prompt_ids(prompt), token_ids)[:, place]
+        scorers = [parts.scorers[LENGTH, name] for name in (Q, FUDGE)]
+        values = values_of(scorers, parts.base, parts.base.prompt_ids(prompt), token_ids)
+        for name, value in zip((Q, FUDGE), values, strict=True):
+            predicted = value[:, parts.place(LENGTH, name)]
             about = {"scorer": name, "prompt_id": prompt_id(prompt), "sample_id": some.sample_id.to_numpy()}
             sizes = {"tokens": list(map(len, token_ids)), "actual": some.reward.to_numpy(), "predicted": predicted}
             frames.append(pd.DataFrame(about | sizes))
@@ -88,7 +91,6 @@ def judged(parts: Parts, head: PreferenceHead, pair: Pair) -> dict[str, Floats]:
     features = score(base, prompt, answers, head.layer).features
     assert features is not None, "the head reads a layer"
     found = {REWARD: head(features).numpy()}
-    for name in (Q, FUDGE):
-        if (HH, name) in parts.scorers:
-            found[name] = values_of(parts.scorers[HH, name], base, prompt, whole)[:, parts.place(HH, name)]
-    return found
+    names = [name for name in (Q, FUDGE) if (HH, name) in parts.scorers]
+    values = values_of([parts.scorers[HH, name] for name in names], base, prompt, whole)
+    return found | {name: value[:, parts.place(HH, name)] for name, value in zip(names, values, strict=True)}

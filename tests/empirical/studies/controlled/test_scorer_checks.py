@@ -21,15 +21,16 @@ from empirical.studies.controlled.tables import accuracy_table, measured_from
 def test_a_text_is_worth_what_its_last_token_is_worth(parts, monkeypatch):
     """Against transformers' own pass over prompt and text, one text at a time."""
     monkeypatch.setattr(scorer_checks, "CHUNK", 2)
-    base, scorer = parts.base, parts.scorers[HH, Q]
+    base, scorers = parts.base, [parts.scorers[HH, name] for name in (Q, FUDGE)]
     prompt, answers = base.prompt_ids("hello"), [[5], [7, 8, 0], [9, 10, 11, 12]]
-    found = values_of(scorer, base, prompt, answers)
-    assert found.shape == (3, 3)
-    for row, answer in zip(found, answers, strict=True):
-        with torch.no_grad():
-            states = base.network.get_decoder()(torch.tensor([[*prompt, *answer]])).last_hidden_state[0]
-            alone = scorer.value_of(states[-2:-1], torch.tensor(answer[-1:]))[0]
-        np.testing.assert_allclose(row, alone.numpy(), atol=1e-5)  # float32 states, with and without a cache
+    found = values_of(scorers, base, prompt, answers)
+    assert [one.shape for one in found] == [(3, 3), (3, 3)]
+    for scorer, values in zip(scorers, found, strict=True):
+        for row, answer in zip(values, answers, strict=True):
+            with torch.no_grad():
+                states = base.network.get_decoder()(torch.tensor([[*prompt, *answer]])).last_hidden_state[0]
+                alone = scorer.value_of(states[-2:-1], torch.tensor(answer[-1:]))[0]
+            np.testing.assert_allclose(row, alone.numpy(), atol=1e-5)  # float32 states, with and without a cache
 
 
 def test_predictions_are_of_answers_that_nothing_chose_from(parts, study):
