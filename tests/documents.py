@@ -113,14 +113,15 @@ def run(words: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*found in sys.modules", category=RuntimeWarning)
         patch.setattr(sys, "argv", [module or words[1], *arguments])
+        code: object = 0
         try:
             if module:
                 runpy.run_module(module, run_name="__main__", alter_sys=True)
             else:
-                assert words[1] == "paper_repro.py"
                 runpy.run_path(str(ROOT / words[1]), run_name="__main__")
         except SystemExit as ended:
-            assert not ended.code, f"{' '.join(words)} ended with {ended.code}"
+            code = ended.code
+    assert not code, f"{' '.join(words)} ended with {code}"
 
 
 @contextlib.contextmanager
