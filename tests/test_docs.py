@@ -5,12 +5,14 @@ import contextlib
 import io
 import re
 import shlex
+import sys
 from functools import cache
 from itertools import takewhile
 
 import pytest
 
 import paper_repro
+from tests import documents
 from tests.documents import MADE, NOT_RUN, blocks, pages, play, run, text
 
 PAGES = pages()
@@ -50,6 +52,27 @@ AFTERWARDS = {
     "docs/guidance.md": [rules_differ],
     "docs/own_models.md": [report_is_there],
 }
+
+
+@pytest.mark.parametrize(
+    ("page", "fault"),
+    [
+        ("```python\nprint(1)\n```\n\n```text\n2\n```\n", "does not show what is printed"),
+        ("```sh\nrm -r results\n```\n", "rm is run by nothing here"),
+        ("```sh\npython paper_repro.py run tan.prop6\n```\n", "ended with 2"),
+        ("```python\nassert False, 'a fault'\n```\n", "a fault"),
+    ],
+)
+def test_a_page_that_does_not_run_is_noticed(page, fault, triple, tmp_path, monkeypatch):
+    monkeypatch.setattr(documents, "text", lambda name: page)
+    with pytest.raises(AssertionError, match=fault):
+        play("docs/planted.md", tmp_path, triple)
+
+
+def test_what_a_page_adds_does_not_stay(triple, tmp_path):
+    play("docs/extend/claim.md", tmp_path, triple)
+    assert "new.heat" not in paper_repro.REGISTRY
+    assert "my_claims" not in sys.modules
 
 
 @pytest.mark.parametrize("page", PAGES)
