@@ -5,7 +5,9 @@ if (location.protocol === "file:") {
       super();
       const frame = document.createElement("iframe");
       frame.hidden = true;
-      frame.srcdoc = `<script>postMessage = data => parent.postMessage(data, "*")</script><script src="${url}"></script>`;
+      // In the frame, postMessage(data) is the worker's, to us; with a target it is ours, to the frame.
+      const both = `const own = postMessage; postMessage = (data, to) => to ? own.call(window, data, to) : parent.postMessage(data, "*")`;
+      frame.srcdoc = `<script>${both}</script><script src="${url}"></script>`;
       document.body.append(frame);
       this.loaded = new Promise(resolve => frame.addEventListener("load", () => resolve(frame.contentWindow)));
       addEventListener("message", event => {
