@@ -64,26 +64,32 @@ def build(results: Path) -> Path:
     run = _command(results.name, manifest)
     rows = [row(entry, tables, {one.name for one in shown}, run) for entry in ledger]
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "ledger.js"))
-    page = _environment().get_template("page.html").render(
-        style=Markup(style),
-        script=Markup(script),
-        # Nothing but this very script may run, whatever stands in a table.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-        papers=PAPERS,
-        meanings=VERDICTS,
-        marks=MARKS,
-        rooms={name: what for name, what in ROOMS.items() if any(one.room == name for one in rows)},
-        kinds=_counts(entry["kind"] for entry in ledger),
-        counts={paper: Counter(entry["verdict"] for entry in ledger if entry["paper"] == paper) for paper in PAPERS},
-        rows={paper: [one for one in rows if one.entry["paper"] == paper] for paper in PAPERS},
-        figures=shown,
-        compared=compared(tables),
-        covariance=tables.get("tan_covariance", pd.DataFrame()).to_dict("records"),
-        schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
-        traces=traces(tables.get("chang_relevance", pd.DataFrame())),
-        samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
-        command=manifest.get("command", ""),
-        manifest=json.dumps(manifest, indent=1),
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            style=Markup(style),
+            script=Markup(script),
+            # Nothing but this very script may run, whatever stands in a table.
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            papers=PAPERS,
+            meanings=VERDICTS,
+            marks=MARKS,
+            rooms={name: what for name, what in ROOMS.items() if any(one.room == name for one in rows)},
+            kinds=_counts(entry["kind"] for entry in ledger),
+            counts={
+                paper: Counter(entry["verdict"] for entry in ledger if entry["paper"] == paper) for paper in PAPERS
+            },
+            rows={paper: [one for one in rows if one.entry["paper"] == paper] for paper in PAPERS},
+            figures=shown,
+            compared=compared(tables),
+            covariance=tables.get("tan_covariance", pd.DataFrame()).to_dict("records"),
+            schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
+            traces=traces(tables.get("chang_relevance", pd.DataFrame())),
+            samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
+            command=manifest.get("command", ""),
+            manifest=json.dumps(manifest, indent=1),
+        )
     )
     target = results / "report" / "index.html"
     write_text(target, page)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-import theory.claims
-import toy.claims  # noqa: F401 (both fill the ledger, which knows the room of a claim)
+import theory.claims  # noqa: F401 (fills the ledger)
+import toy.claims  # noqa: F401
 from figures.report.formulas import rendered
 from figures.report.numbers import beside, measured, within
 from theory.ledger import REGISTRY

@@ -37,7 +37,7 @@ def test_a_palette_is_small_and_close(drawn):
 
 @pytest.mark.parametrize("rows", [3, 5000])
 def test_a_download_is_the_table(tmp_path, rows):
-    text = "a,b\n" + "".join(f"<é>&\"%#,{i}\n" for i in range(rows))
+    text = "a,b\n" + "".join(f'<é>&"%#,{i}\n' for i in range(rows))
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     table = downloads(tmp_path, {"t", "absent"})["t"]
     head, data = table.href.split(",", 1)
