@@ -119,6 +119,7 @@
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
     for (const one of closed) one.open = true;
+    for (const picture of document.images) picture.loading = "eager";
   });
   addEventListener("afterprint", () => {
     for (const one of closed) one.open = false;

@@ -205,7 +205,8 @@ def test_a_packed_table_is_saved_as_plain_csv(browser, page):
 
 def test_the_command_is_copied_and_said(browser, page):
     browser.go(page, "#tan.prop3")
-    stub = "Object.defineProperty(navigator, 'clipboard', {value: {writeText: text => (window.told = text, Promise.resolve())}})"
+    writes = "{writeText: text => (window.told = text, Promise.resolve())}"
+    stub = f"Object.defineProperty(navigator, 'clipboard', {{value: {writes}}})"
     browser.run(f"{stub}; document.querySelector('#tan\\\\.prop3 .copy').click()")
     assert browser.run("told") == "python paper_repro.py run tan.prop3"
     assert browser.run("copied.textContent") == "Copied: python paper_repro.py run tan.prop3"
