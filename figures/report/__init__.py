@@ -1,17 +1,25 @@
 """The report: one self-contained HTML page made from a run's ledger, tables, figures and manifest."""
 
 import base64
+import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
 
 from figures import FIGURES
+from figures.report.claims import ROOMS, row
 from figures.report.errata import errata
+from figures.report.numbers import compared, number
+from figures.report.pictures import pictures
 from theory.files import write_text
+
+__all__ = ["PAPERS", "VERDICTS", "build", "compared", "number", "traces"]
 
 PAPERS = {
     "chang": ("Chang et al. 2023", "Decoding as dynamic programming with informational terms", "2311.10083"),
@@ -27,50 +35,66 @@ VERDICTS = {
     "inconclusive": "the evidence does not decide, or contradicts the recorded verdict",
     "not-testable-here": "this preset or machine cannot test it",
 }
-
+MARKS = {
+    "holds": ("●", "hold"),
+    "holds-with-assumption": ("◐", "hold with assumptions"),
+    "erratum": ("✕", "errata"),
+    "reproduced": ("▲", "reproduced"),
+    "not-reproduced": ("▽", "not reproduced"),
+    "inconclusive": ("?", "inconclusive"),
+    "not-testable-here": ("–", "not testable here"),
+}
+"""Verdict -> the sign that stands for it beside its colour, and the words that follow a count."""
 
 WORDED = ("tan_samples", "chang_samples", "chang_relevance")
 """Tables that hold what a model wrote."""
 FULL = 4.0  # nats: the strongest shade of a trace
+HERE = Path(__file__).parent
 
 
 def build(results: Path) -> Path:
     """Write report/index.html and report/errata.md from what is in `results`; return the page's path."""
-    ledger = _json(results / "ledger.json", [])
+    ledger, manifest = _json(results / "ledger.json", []), _json(results / "manifest.json", {})
     # An answer may well read "NA" or "null": only numbers may be missing.
     tables = {
         path.stem: pd.read_csv(path, keep_default_na=path.stem not in WORDED)
         for path in sorted((results / "tables").glob("*.csv"))
     }
-    environment = Environment(loader=PackageLoader("figures.report", ""), autoescape=select_autoescape())
-    environment.filters["number"] = number
-    page = environment.get_template("page.html").render(
-        papers=PAPERS,
-        meanings=VERDICTS,
-        counts={paper: Counter(entry["verdict"] for entry in ledger if entry["paper"] == paper) for paper in PAPERS},
-        ledger=ledger,
-        figures=[(name, m.CAPTION, _inline(results, name)) for name, m in FIGURES.items() if _drawn(results, name)],
-        compared=compared(tables),
-        covariance=tables.get("tan_covariance", pd.DataFrame()).to_dict("records"),
-        schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
-        traces=traces(tables.get("chang_relevance", pd.DataFrame())),
-        samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
-        manifest=json.dumps(_json(results / "manifest.json", {}), indent=1),
+    shown = pictures(results, FIGURES)
+    run = _command(results.name, manifest)
+    rows = [row(entry, tables, {one.name for one in shown}, run) for entry in ledger]
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "ledger.js"))
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            style=Markup(style),
+            script=Markup(script),
+            # Nothing but this very script may run, whatever stands in a table.
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            papers=PAPERS,
+            meanings=VERDICTS,
+            marks=MARKS,
+            rooms={name: what for name, what in ROOMS.items() if any(one.room == name for one in rows)},
+            kinds=_counts(entry["kind"] for entry in ledger),
+            counts={
+                paper: Counter(entry["verdict"] for entry in ledger if entry["paper"] == paper) for paper in PAPERS
+            },
+            rows={paper: [one for one in rows if one.entry["paper"] == paper] for paper in PAPERS},
+            figures=shown,
+            compared=compared(tables),
+            covariance=tables.get("tan_covariance", pd.DataFrame()).to_dict("records"),
+            schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
+            traces=traces(tables.get("chang_relevance", pd.DataFrame())),
+            samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
+            command=manifest.get("command", ""),
+            manifest=json.dumps(manifest, indent=1),
+        )
     )
     target = results / "report" / "index.html"
     write_text(target, page)
     write_text(target.with_name("errata.md"), errata(ledger, PAPERS))
     return target
-
-
-def compared(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """Reported numbers beside ours: every quantity of the two figures, those with a reported digit first."""
-    rows = []
-    for name, figure in (("tan_fig1", "figure 1 (toy)"), ("tan_tradeoff", "figure 2 (real models)")):
-        if name in tables:
-            table = tables[name].assign(figure=figure)
-            rows += table.sort_values("reported", key=lambda column: column.isna(), kind="stable").to_dict("records")
-    return rows
 
 
 def traces(steps: pd.DataFrame) -> list[dict[str, Any]]:
@@ -88,29 +112,24 @@ def traces(steps: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def number(value: Any) -> str:
-    """A number as a reader wants it: three significant digits, thousands apart, a dash for a missing one.
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("figures.report", ""), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": number, "math": Markup}
+    return environment
 
-    >>> number(-500524.0), number(0.48611), number(float("nan")), number(None), number(1.2e-14)
-    ('−500,524', '0.486', '–', '–', '1.2e−14')
-    """
-    if value is None or pd.isna(value):
-        return "–"
-    if isinstance(value, bool):
-        return str(value)
-    size = abs(float(value))
-    shown = f"{value:,.0f}" if size >= 1000 or float(value).is_integer() else f"{value:.3g}"
-    return shown.replace("-", "−").replace("e−0", "e−").replace("e+0", "e+")
+
+def _command(preset: str, manifest: dict[str, Any]) -> str:
+    """The command line that runs one claim again, but for the claim's id: with the preset and seed of this run."""
+    options = f" --preset {preset}" if preset in ("smoke", "paper") else ""
+    options += f" --seed {manifest['seed']}" if manifest.get("seed") else ""
+    return f"python paper_repro.py run{options}"
+
+
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
 
 
 def _json(path: Path, default: Any) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else default
-
-
-def _drawn(results: Path, name: str) -> bool:
-    return (results / "figures" / f"{name}.png").is_file()
-
-
-def _inline(results: Path, name: str) -> str:
-    picture = (results / "figures" / f"{name}.png").read_bytes()
-    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")

@@ -35,7 +35,7 @@ def test_text_is_escaped_and_failures_shout(tmp_path):
     page = build(tmp_path).read_text(encoding="utf-8")
     assert "a &lt; b &amp; c" in page
     assert "NOT REJECTED" in page
-    assert "1 holds" in page
+    assert "<b>1</b> hold</a>" in page
 
 
 def test_reported_numbers_come_first():
@@ -54,8 +54,8 @@ def test_traces_shade_tokens_by_what_the_evidence_tells(tmp_path):
     columns = ["kind", "item", "step", "part", "token", "information"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "tables" / "chang_relevance.csv", index=False)
     page = build(tmp_path).read_text(encoding="utf-8")
-    assert 'rgba(213, 94, 0, 0.25)" title="1 nats">NA</span>' in page
-    assert 'rgba(213, 94, 0, 1.0)" title="9 nats"><u>&lt;x&gt;</u></span>' in page
+    assert '--shade: 0.25" title="1 nats">NA</span>' in page
+    assert '--shade: 1.0" title="9 nats"><u>&lt;x&gt;</u></span>' in page
     assert page.index(">NA<") < page.index("&lt;x&gt;")
     assert "!</span>" not in page, "one item of a kind"
 
