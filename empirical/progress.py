@@ -16,7 +16,7 @@ def counted(items: Iterable[Item], what: str) -> Iterable[Item]:
     >>> [letter for letter in counted("ab", "letters")]
     ['a', 'b']
     """
-    return track(items, what, transient=True)
+    return track(items, what, transient=True, disable=not get_console().is_terminal)
 
 
 @contextmanager

@@ -214,7 +214,7 @@ def test_a_contradicted_claim_exits_with_1(monkeypatch, tmp_path, capsys):
 
 
 def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path, capsys):
-    def full(folder):
+    def full(folder, pgf):
         raise OSError(errno.ENOSPC, "No space left on device", "figure.pdf")
 
     monkeypatch.setattr(paper_repro, "redraw", full)

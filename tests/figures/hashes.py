@@ -1,6 +1,7 @@
 """SHA-256 of every figure's PDF and PNG from the fixed tables.
 
-`python -m tests.figures.hashes > hashes.json`, moved here: run it after a figure was changed on purpose, and look at the picture. FreeType and the fonts come with matplotlib.
+`python -m tests.figures.hashes > hashes.json`, moved here: after a figure was changed on purpose, and its picture
+looked at. FreeType and the fonts come with matplotlib, which is pinned.
 """
 
 import hashlib

@@ -1,5 +1,7 @@
 """What the command line shows is what the ledger holds."""
 
+from io import StringIO
+
 from rich.console import Console
 
 from empirical.doctor import Probe
@@ -15,7 +17,7 @@ ENTRY = Entry(
 
 
 def shown(part):
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=160, record=True, file=StringIO())
     console.print(part)
     return console.export_text()
 
