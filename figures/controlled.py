@@ -64,7 +64,7 @@ def _rule(points: pd.DataFrame, method: str, scorer: str) -> pd.DataFrame:
 
 
 def _line(axes: Axes, x: pd.Series, y: pd.Series, mark: style.Mark) -> None:
-    look = {"marker": mark.marker, "markersize": 3, "linewidth": 0.9}
+    look = {"marker": mark.marker, "markersize": 3.5, "markeredgewidth": 0.4, "linewidth": 0.9}
     if not mark.marker:  # the exact rule: a line as the frontier is, so it must not be a solid one
         look = {"linewidth": 2.4, "linestyle": (0, (2, 1))}
     axes.plot(x, y, color=mark.colour, label=mark.label, **look)

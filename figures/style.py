@@ -72,7 +72,7 @@ METHODS = {
     ("tokenwise", "CD-Q"): Mark("#56B4E9", "o", "CD-Q, tokenwise"),
     ("tokenwise", "CD-FUDGE"): Mark("#CC79A7", "v", "CD-FUDGE, tokenwise"),
     ("blockwise", "CD-Q"): Mark("#009E73", "s", "CD-Q, blockwise"),
-    ("blockwise", "CD-FUDGE"): Mark("#0072B2", "h", "CD-FUDGE, blockwise"),
+    ("blockwise", "CD-FUDGE"): Mark("#0072B2", ">", "CD-FUDGE, blockwise"),
     ("best-of-K", ""): Mark("#D55E00", "^", "best-of-K"),
     ("PPO", ""): Mark("#E69F00", "P", "PPO"),
     ("DPO", ""): Mark("#767676", "D", "DPO"),
