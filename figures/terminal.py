@@ -10,7 +10,7 @@ from rich.text import Text
 
 from theory.ledger import PAPERS, Check, Entry
 
-COLUMNS = ("target", "where", "verdict", "cost", "statement")
+COLUMNS = {"id": "target", "where": "where", "verdict": "verdict", "cost": "cost", "statement": "statement"}
 
 
 def verdicts(entries: Iterable[Entry]) -> Table:
@@ -29,7 +29,7 @@ def listing(targets: Iterable[Any], headings: Mapping[str, str]) -> Group:
     tables: dict[str, Table] = {}
     for target in targets:
         if target.section not in tables:
-            first, *rest = COLUMNS
+            first, *rest = COLUMNS.values()
             title = Text(headings.get(target.section, "Names of many targets"), style="bold")
             tables[target.section] = Table(Column(first, no_wrap=True), *rest, title=title, title_justify="left")
         tables[target.section].add_row(*(Text(getattr(target, column)) for column in COLUMNS))
@@ -38,7 +38,7 @@ def listing(targets: Iterable[Any], headings: Mapping[str, str]) -> Group:
 
 def tabbed(targets: Iterable[Any]) -> str:
     """The same for a program: a line of column names, then a line a target, columns parted by tabs."""
-    rows = ["\t".join(COLUMNS)]
+    rows = ["\t".join(COLUMNS.values())]
     return "\n".join([*rows, *("\t".join(getattr(target, column) for column in COLUMNS) for target in targets)])
 
 

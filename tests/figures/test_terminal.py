@@ -45,7 +45,7 @@ def test_the_list_has_a_table_a_section_and_a_line_a_target():
     assert "x [y] = 1" in text
     lines = [line.split("\t") for line in terminal.tabbed(targets).splitlines()]
     assert lines == [
-        list(terminal.COLUMNS),
+        list(terminal.COLUMNS.values()),
         ["all", "", "", "", "every one"],
         ["a.b", "eq. 1", "holds", "2 s", "x [y] = 1"],
     ]
