@@ -11,34 +11,21 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Column, Table
 
-import theory.claims  # noqa: F401 (fills the ledger)
-import toy.claims  # noqa: F401
-from empirical import preregistration as rules
+from empirical.doctor import probes, refuse_without_models
 from empirical.errors import InputError
 from empirical.presets import PRESETS, TORCH, Backend, Preset
 from empirical.results import Results, checked_with
-from figures import redraw
+from empirical.targets import CONTROLLED, GUIDED, IDS, SECTIONS, STUDY, TRADEOFF, listed, near, room, selected
+from figures import redraw, terminal, tex
 from figures.report import build
-from theory.ledger import PAPERS, REGISTRY, Entry, settled
+from theory import ledger
+from theory.ledger import REGISTRY, Entry, settled
 from theory.verification import verify_all
 from toy.experiments import EXPERIMENTS, run_all
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
-TRADEOFF = {one.id: one for one in (*rules.sentences(), *rules.summaries(), *rules.predictions())}
-GUIDED = {one.id: one for one in (*rules.sentences(rules.GUIDED), *rules.summaries(rules.GUIDED))}
-CONTROLLED = {one.id: one for one in (*rules.sentences(rules.CONTROLLED), *rules.summaries(rules.CONTROLLED))}
-STUDY = TRADEOFF | GUIDED | CONTROLLED
-GROUPS = {
-    "theory": "every claim that theory decides",
-    "toy": "exact worlds",
-    "empirical": "real models",
-    **PAPERS,
-    "new": "results that the papers do not state",
-}
-IDS = [*REGISTRY, *EXPERIMENTS, *STUDY]
 
 PresetName = Annotated[str, typer.Option(help="smoke, default or paper.")]
 Out = Annotated[Path, typer.Option(help="Results go to OUT/<preset>/.")]
@@ -47,6 +34,10 @@ Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 Ray = Annotated[str, typer.Option(help="Have Ray's workers draw the rows: local, or a cluster's address.")]
 Engine = Annotated[str, typer.Option(help="torch, or vllm (docs/vllm.md).")]
 First = Annotated[int, typer.Option(min=0, help="Real models: only the first so many prompts; 0: all of the preset.")]
+Pgf = Annotated[bool, typer.Option("--pgf", help="Figures as PGF for LaTeX too; a TeX system must be there.")]
+Latex = Annotated[
+    bool, typer.Option("--latex", help="Ledger and main results as LaTeX tables, in OUT/<preset>/latex/.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="float64; no bit depends on batch, threads or workers. Slow.")]
 HERE = Path("results")
 ALIGNED_HELP = "Its aligned model: a directory, hub id, PEFT adapter's folder or a shipped adapter's name."
@@ -82,10 +73,12 @@ def run(
     ray: Ray = "",
     strict: Strict = False,
     first: First = 0,
+    pgf: Pgf = False,
+    latex: Latex = False,
 ) -> None:
     """Run some targets: a claim, a paper or a group, as `list` shows them; `figures` redraws from tables."""
     chosen = [] if targets == ["figures"] else selected(targets)
-    execute(chosen, preset, out, seed, device, Backend(engine, ray, strict), first)
+    execute(chosen, preset, out, seed, device, Backend(engine, ray, strict), first, pgf=pgf, latex=latex)
 
 
 @app.command(name="verify")
@@ -95,24 +88,51 @@ def verify_(preset: PresetName = "default", out: Out = HERE, seed: Seed = 0) -> 
 
 
 @app.command(name="list")
-def list_() -> None:
-    """Show the targets."""
-    table = Table("target", "where", "verdict", "statement")
-    for name, what in {**GROUPS, "figures": "redraw from tables"}.items():
-        table.add_row(name, "", "", what)
-    for claim in sorted(REGISTRY.values(), key=lambda claim: claim.id):
-        table.add_row(claim.id, claim.where, claim.verdict, claim.statement)
-    for name in EXPERIMENTS:
-        table.add_row(name, "", "", "tables and figures of an exact world")
-    for one in STUDY.values():
-        table.add_row(one.id, one.where, "by its rule", one.statement)
-    console.print(table)
+def list_(preset: PresetName = "default", out: Out = HERE) -> None:
+    """Show the targets, by paper, with what each costs; where output goes to a file, one line each, parted by tabs."""
+    targets = listed(_known(out / preset))
+    if console.is_terminal:
+        console.print(terminal.listing(targets, SECTIONS))
+    else:
+        print(terminal.tabbed(targets))
 
 
 @app.command()
-def report(preset: PresetName = "default", out: Out = HERE) -> None:
+def explain(claim: str, preset: PresetName = "default", out: Out = HERE, seed: Seed = 0) -> None:
+    """Show one claim with its evidence: from the ledger where it was run, else checked now if no model is needed."""
+    known = _known(out / preset)
+    if claim in known:
+        entry, source = known[claim], f"from {out / preset / 'ledger.json'}"
+    elif claim in REGISTRY:
+        with console.status(f"checking {claim}"):
+            entry, source = settled(ledger.verify(REGISTRY[claim], seed)), f"checked now, seed {seed}"
+    elif claim in STUDY:
+        one, paper = STUDY[claim], claim.partition(".")[0]
+        about = (claim, paper, one.where, "experiment", one.statement, "inconclusive", one.rule, (), (), 0.0)
+        console.print(terminal.unknown(Entry(*about), f"python paper_repro.py run {claim}"))
+        return
+    elif claim in EXPERIMENTS:
+        raise InputError(
+            f"{claim} is an exact world and no claim; `python paper_repro.py run {claim}` makes its tables."
+        )
+    else:
+        raise InputError(f"There is no claim {claim!r}; {near(claim, [*REGISTRY, *STUDY])}.")
+    console.print(terminal.explanation(entry, source))
+
+
+@app.command()
+def doctor(out: Out = HERE) -> None:
+    """Say whether this machine is fit for preset default, and what to do where it is not; no network is asked."""
+    found = list(probes(out))
+    console.print(terminal.fitness(found))
+    if not all(probe.ok for probe in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(preset: PresetName = "default", out: Out = HERE, pgf: Pgf = False, latex: Latex = False) -> None:
     """Redraw the figures and the report from the tables at hand."""
-    execute([], preset, out, 0, "cpu")
+    execute([], preset, out, 0, "cpu", pgf=pgf, latex=latex)
 
 
 @app.command(name="tradeoff")
@@ -133,6 +153,7 @@ def own_models(
     first: First = 0,
 ) -> None:
     """Run the trade-off study on your own (prior, aligned, reward) models, or on the paper's."""
+    refuse_without_models("The trade-off study")
     from empirical.prompts import prompts_from, study_prompts
     from empirical.recipes import Recipe
     from empirical.studies.run import run as study
@@ -153,13 +174,18 @@ def execute(
     backend: Backend = TORCH,
     first: int = 0,
     resume: bool = False,
+    pgf: bool = False,
+    latex: bool = False,
 ) -> None:
     """Verify the chosen claims, run the chosen experiments, then draw and report.
 
     first: only so many of the preset's prompts, if not 0; their rows stay those of a run with all of them.
     resume: keep what an earlier run earned or made of theory and toy with the same code, libraries and seed.
+    pgf, latex: figures and tables for LaTeX too.
     """
     start, size = time.perf_counter(), _preset(preset, first)
+    if device != "cpu" or STUDY.keys() & set(ids):
+        refuse_without_models(next((name for name in ids if name in STUDY), f"Device {device}"))
     if device != "cpu" and not backend.ray:
         from empirical.triples import check_device
 
@@ -184,7 +210,7 @@ def execute(
         entries += [entry for entry in _guided(results, size, seed) if entry.id in ids]
     if CONTROLLED.keys() & set(ids):
         entries += [entry for entry in _controlled(results, size, seed) if entry.id in ids]
-    finish(results, entries, start, seed)
+    finish(results, entries, start, seed, pgf, latex)
 
 
 def _tradeoff(results: Results, size: Preset, seed: int, device: str, backend: Backend) -> list[Entry]:
@@ -211,19 +237,19 @@ def _controlled(results: Results, size: Preset, seed: int) -> list[Entry]:
     return study(results, size, seed)
 
 
-def finish(results: Results, entries: list[Entry], start: float, seed: int) -> None:
+def finish(
+    results: Results, entries: list[Entry], start: float, seed: int, pgf: bool = False, latex: bool = False
+) -> None:
     """Write the ledger, the figures and the report; print the verdicts; exit 1 if one is contradicted."""
     results.write_ledger(entries)
     results.note(seed=seed, command=" ".join(["python", *sys.argv]), seconds=round(time.perf_counter() - start, 1))
-    redraw(results.folder)
-    page = build(results.folder)
-    whole = [Column(name, no_wrap=True) for name in ("claim", "verdict")]
-    table = Table(*whole, "checks", "controls rejected", "seconds")
-    for entry in sorted(map(settled, entries), key=lambda entry: entry.id):
-        passed = f"{sum(check.passed for check in entry.checks)}/{len(entry.checks)}"
-        rejected = f"{sum(control.rejected for control in entry.controls)}/{len(entry.controls)}"
-        table.add_row(entry.id, entry.verdict, passed, rejected, f"{entry.seconds:.1f}")
-    console.print(table)
+    with console.status("figures and report"):
+        redraw(results.folder, pgf)
+        page = build(results.folder)
+    for path in tex.write(results.folder) if latex else ():
+        console.print(f"table: {path}", soft_wrap=True)
+    if entries:
+        console.print(terminal.verdicts(map(settled, entries)))
     faults = [f"{entry.id}: {fault}" for entry in entries for fault in entry.faults()]
     for fault in faults:
         console.print(f"contradicted  {fault}", style="red")
@@ -232,28 +258,16 @@ def finish(results: Results, entries: list[Entry], start: float, seed: int) -> N
         raise typer.Exit(1)
 
 
-def selected(targets: Sequence[str]) -> list[str]:
-    """The claim ids that the targets name; raises InputError on an unknown one."""
-    rooms = {name: _room(name) for name in REGISTRY} | dict.fromkeys(EXPERIMENTS, "toy")
-    rooms |= dict.fromkeys(STUDY, "empirical")
-    chosen: dict[str, None] = {}
-    for target in targets:
-        found = [name for name in IDS if target in (name, rooms[name]) or name.startswith(f"{target}.")]
-        if not found:
-            raise InputError(f"There is no target {target!r}; `python paper_repro.py list` shows them all.")
-        chosen |= dict.fromkeys(found)
-    return list(chosen)
-
-
 def _of_size(preset: str, ids: Sequence[str]) -> list[str]:
     """All of the ids, but at a small preset no claim about the exact worlds: those need worlds of full size."""
     small = _preset(preset).small
-    return [name for name in ids if not (small and name in REGISTRY and _room(name) == "toy")]
+    return [name for name in ids if not (small and name in REGISTRY and room(name) == "toy")]
 
 
-def _room(claim: str) -> str:
-    """theory or toy: where a claim's evidence stands."""
-    return REGISTRY[claim].evidence.__module__.split(".")[0]
+def _known(folder: Path) -> dict[str, Entry]:
+    """What a results folder's ledger holds, by id; nothing is made there."""
+    path = folder / "ledger.json"
+    return {entry.id: entry for entry in ledger.entries(path)} if path.is_file() else {}
 
 
 def _preset(name: str, first: int = 0) -> Preset:

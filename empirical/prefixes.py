@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from empirical.progress import counted
 from empirical.prompts import prompt_id
 from empirical.rewards import SecretReward
 from empirical.scored import Scored, rewards_of
@@ -39,7 +40,7 @@ def prefixes(
     short = rows.reset_index(drop=True).assign(token_ids=ids, log_proposal=np.nan, log_kept=np.nan)
     short["finished"] &= rows.token_ids.map(len).to_numpy() <= tokens
     texts = {prompt_id(text): text for text in prompts}
-    for name, some in short.groupby("prompt_id"):
+    for name, some in counted(short.groupby("prompt_id"), f"{triple.name}: prompts, first {tokens} tokens"):
         short.loc[some.index, ["log_prior", "log_aligned", "reward"]] = _scored(triple, texts[str(name)], some, aligned)
     with replacing(path) as temporary:
         temporary.write_bytes(seal(short, stamp))

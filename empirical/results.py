@@ -5,7 +5,7 @@ import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,14 @@ def checked_with(seed: int) -> dict[str, Any]:
         for file in sorted(Path(str(files(room))).rglob("*.py")):
             code.update(file.read_bytes())
     return {"code": code.hexdigest(), "seed": seed, **{name: version(name) for name in ("numpy", "scipy", "pandas")}}
+
+
+def _version(package: str) -> str | None:
+    """None: theory and toy run without the packages of real models, and in a clone that is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class Results:
         """What is known of the run so far: versions, seeds, models, commands, wall time."""
         path = self.folder / "manifest.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return known | {"python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}}
+        return known | {"python": platform.python_version(), "versions": {name: _version(name) for name in PACKAGES}}
 
     def note(self, **facts: Any) -> None:
         """Add facts to the manifest."""

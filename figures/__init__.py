@@ -1,10 +1,13 @@
 """Figures and the report: they read tables and run nothing."""
 
+from concurrent.futures import ProcessPoolExecutor
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from figures import style
 
@@ -40,15 +43,50 @@ _NAMES = [
     "anti_attribution",
 ]
 FIGURES: dict[str, ModuleType] = {name: import_module(f"figures.{name}") for name in _NAMES}
-"""Name -> a module with TABLES (what it draws), CAPTION (its point) and draw(*tables) -> Figure."""
+"""Name -> a module with COLUMNS (what it reads of which tables), TABLES (their names), CAPTION (its point) and
+draw(*tables) -> Figure."""
+AT_ONCE = 4
+"""Up to so many figures are drawn in this process: another one costs more than it saves."""
 
 
-def redraw(results: Path) -> list[str]:
-    """Draw every figure whose tables are in `results`; return the names of the figures drawn."""
-    drawn = []
-    for name, module in FIGURES.items():
-        paths = [results / "tables" / f"{table}.csv" for table in module.TABLES]
-        if all(path.is_file() for path in paths):
-            style.save(module.draw(*map(pd.read_csv, paths)), results / "figures", name)
-            drawn.append(name)
-    return drawn
+def draw(name: str, *tables: pd.DataFrame) -> Figure:
+    """Draw one figure from tables of your own, given in the order of `FIGURES[name].COLUMNS`.
+
+    Raises ValueError, one sentence, on a name that is no figure's, too few tables, or a table that lacks a column.
+
+    >>> table = pd.DataFrame({"reward": "length", "method": "dpo", "beta": 0.1, "value": 0.5, "low": 0.4, "high": 0.6,
+    ...                       "quantity": ["kl", "gain", "share_of_optimum", "correlation_on_prior"]})
+    >>> draw("tan_adapters", table).axes[0].get_title(loc="left")
+    'a  Length: bought and paid'
+    >>> draw("tan_adapters", table.drop(columns="beta"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: tan_adapters needs beta in the table tan_adapters, which has reward, ... alone; add what is missing.
+    """
+    if name not in FIGURES:
+        near = get_close_matches(name, FIGURES, cutoff=0.4) or FIGURES
+        raise ValueError(f"There is no figure {name!r}; the nearest are {', '.join(near)}.")
+    figure: Figure = FIGURES[name].draw(*tables)
+    return figure
+
+
+def redraw(results: Path, pgf: bool = False) -> list[str]:
+    """Draw every figure whose tables are in `results`, as PDF and PNG; return the names of the figures drawn.
+
+    pgf: for LaTeX too, see `figures.style.save`. Drawn in as many processes as there are processors.
+    """
+    found = [name for name in FIGURES if all(path.is_file() for path in _tables(results, name))]
+    if len(found) <= AT_ONCE:
+        for name in found:
+            _save(results, name, pgf)
+        return found
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(_save, [results] * len(found), found, [pgf] * len(found)))
+    return found
+
+
+def _tables(results: Path, name: str) -> list[Path]:
+    return [results / "tables" / f"{table}.csv" for table in FIGURES[name].TABLES]
+
+
+def _save(results: Path, name: str, pgf: bool) -> None:
+    style.save(draw(name, *map(pd.read_csv, _tables(results, name))), results / "figures", name, pgf)

@@ -7,7 +7,12 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("toy_adaptors_regimes", "toy_adaptors_shares", "toy_adaptors_moves")
+COLUMNS = {
+    "toy_adaptors_regimes": ("regime", "temperature", "log_prior", "reward", "slope_log_prior", "slope_reward"),
+    "toy_adaptors_shares": ("kind", "regime", "strength", "share", "low", "high"),
+    "toy_adaptors_moves": ("family", "normalisation", "strength", "log_prior", "reward", "slope", "line", "critical"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Heat trades log p for reward in one of three regimes only (a to c: exact means, tangents predicted by variances "
     "and covariance), the rarer one where rewards are unrelated to log p (d to f). Even in a world chosen to suit the "
@@ -23,7 +28,7 @@ KINDS = {"opposed": "d  Reward opposed to log p", "unrelated": "e  Unrelated rew
 X = "mean log p (nats)"
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(regimes: pd.DataFrame, shares: pd.DataFrame, moves: pd.DataFrame) -> Figure:
     """Draw the tables named in TABLES."""
     figure = Figure(figsize=(style.DOUBLE, 7.2))

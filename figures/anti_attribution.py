@@ -9,7 +9,10 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("toy_evidence_phase",)
+COLUMNS = {
+    "toy_evidence_phase": ("section", "lam", "lam_c", "printed", "literal", "base", "ratio", "share", "neutral"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Two tokens that succeed with probabilities m < M. The formula printed in Theorem 3.1 raises success at every "
     "strength; the argmax of the objective printed beside it jumps to the worse token where that is the likelier one "
@@ -18,13 +21,13 @@ CAPTION = (
 )
 LINES = {
     "printed": ("#0072B2", "-", "printed formula"),
-    "literal": ("#D55E00", "-", "argmax of the printed objective"),
+    "literal": ("#D55E00", "-.", "argmax of the printed objective"),
     "base": ("#767676", ":", "$P_G$"),
 }
 COLOURS = "RdBu"  # red: less success than P_G; blue: more
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(phase: pd.DataFrame) -> Figure:
     """Draw toy_evidence_phase."""
     figure = Figure(figsize=(style.DOUBLE, 2.75))

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_fig10", "cd_findings")
+COLUMNS = {"cd_fig10": (*frontiers.WIN, "value"), "cd_findings": frontiers.FINDINGS}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Win rate in helpfulness and harmlessness against KL of blockwise CD-Q on the base and on a DPO policy (Mudgal et "
     "al., figure 10). The paper: together they trade best at large KL, and K = 8 does what K = 32 does alone. KL of "
@@ -15,7 +16,7 @@ CAPTION = (
 )
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_fig10, and what cd_findings says of it."""
     figure, axes = frontiers.standard(rows, findings, 10, "win", "Blocks on a DPO policy: win rate against KL")

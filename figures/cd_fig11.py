@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_fig11", "cd_findings")
+COLUMNS = {"cd_fig11": (*frontiers.REWARD, "value"), "cd_findings": frontiers.FINDINGS}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Length reward against KL at equal budgets of K answers: blockwise CD-Q, by the size of blocks, and best-of-K on "
     "DPO policies, by their strength (Mudgal et al., figure 11). The paper: blocks win at every K, and by more as K "
@@ -13,7 +14,7 @@ CAPTION = (
 )
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_fig11, and what cd_findings says of it."""
     figure, above = frontiers.frame(findings, 11)

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_fig13", "cd_findings")
+COLUMNS = {"cd_fig13": ("scorer", "actual", "predicted"), "cd_findings": frontiers.FINDINGS}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "The length of whole answers of the base, in order, and what either scorer says of them once it has read them "
     "(Mudgal et al., figure 13). The paper: CD-FUDGE is much noisier than CD-Q." + frontiers.STANDS_IN
@@ -14,7 +15,7 @@ CAPTION = (
 COLOURS = {"CD-Q": "#009E73", "CD-FUDGE": "#CC79A7"}
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_fig13, one panel a scorer, and what cd_findings says of it."""
     figure, above = frontiers.frame(findings, 13)

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_fig5", "cd_findings")
+COLUMNS = {"cd_fig5": frontiers.WIN, "cd_findings": frontiers.FINDINGS}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Win rate of summaries against KL (Mudgal et al., figure 5). The paper: best-of-K before blockwise CD-Q before IPO."
     + frontiers.JUDGED
@@ -14,7 +15,7 @@ CAPTION = (
 )
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_fig5, and what cd_findings says of it."""
     return frontiers.standard(rows, findings, 5, "win", "Summaries: win rate against KL")[0]

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_fig6", "cd_findings")
+COLUMNS = {"cd_fig6": ("weight", *frontiers.WIN, *frontiers.TOKENS), "cd_findings": frontiers.FINDINGS}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Blockwise CD-FUDGE for helpfulness and harmlessness, less a weight times the length's scorer (Mudgal et al., "
     "figure 6). The paper: alone it makes answers longer; the second scorer keeps their length, at some cost in win "
@@ -17,7 +18,7 @@ def _name(weight: float) -> str:
     return "HH alone" if weight == 0 else f"HH − {weight:g} × length"
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_fig6, and what cd_findings says of it."""
     figure, above = frontiers.frame(findings, 6)

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_fig8", "cd_findings")
+COLUMNS = {"cd_fig8": (*frontiers.WIN, "base"), "cd_findings": frontiers.FINDINGS}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Win rate in helpfulness and harmlessness against KL on a base that the scorer was not trained for (Mudgal et al., "
     "figure 8). The paper: blockwise CD-Q on par with that base's own best-of-K."
@@ -15,7 +16,7 @@ CAPTION = (
 )
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_fig8, and what cd_findings says of it."""
     title = f"Helpfulness and harmlessness on another base, {rows['base'].iloc[0]}"

@@ -5,14 +5,15 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_fig9", "cd_findings")
+COLUMNS = {"cd_fig9": ("M", *frontiers.WIN), "cd_findings": frontiers.FINDINGS}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Win rate in helpfulness and harmlessness against KL by the size of blocks (Mudgal et al., figure 9). The paper: "
     "the smaller the blocks, the worse the trade-off." + frontiers.JUDGED + frontiers.ESTIMATED
 )
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_fig9, and what cd_findings says of it: KL as the paper counts it, and as estimated."""
     figure, above = frontiers.frame(findings, 9)

@@ -5,7 +5,11 @@ from matplotlib.figure import Figure
 
 from figures import frontiers, style
 
-TABLES = ("cd_table1", "cd_findings")
+COLUMNS = {
+    "cd_table1": ("method", "split", "accuracy", "low", "high", "pairs", "reported"),
+    "cd_findings": frontiers.FINDINGS,
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Pairs of Anthropic HH ranked as people did, by the reward head and by prefix scorers used as classifiers (Mudgal "
     "et al., table 1, hollow diamonds). The paper: scorers are weaker than their reward. Here the harmless test file "
@@ -14,7 +18,7 @@ CAPTION = (
 SPLITS = ("train", "test")
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
     """Draw the table cd_table1, and what cd_findings says of it."""
     figure, above = frontiers.frame(findings, 1, 1.9, "table")

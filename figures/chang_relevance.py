@@ -7,7 +7,11 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("chang_relevance", "chang_measures")
+COLUMNS = {
+    "chang_relevance": ("kind", "part", "information"),
+    "chang_measures": ("quantity", "value", "low", "high"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "KL(P_G || P_G^-) step by step of fixed answers, whose labels are known by construction (Chang et al., sections "
     "4.3 and 5): the share of steps above each level, for tokens of the passage's answer and for tokens that restate "
@@ -18,7 +22,7 @@ PARTS = {"evidence": ("#D55E00", "-", "the passage's answer"), "frame": ("#0072B
 LEAST = 1e-4  # nats: what is less is drawn there
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(steps: pd.DataFrame, measures: pd.DataFrame) -> Figure:
     """Draw the table chang_relevance, with the area under the curve from chang_measures."""
     figure = Figure(figsize=(style.DOUBLE, 2.6))

@@ -1,12 +1,24 @@
 """Three trade-offs of guidance on a real model: attribution, diversity and sensibleness against each other."""
 
+from dataclasses import replace
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("chang_rules",)
+MEASURES = ("nll", "entropy", "found", "distinct")
+COLUMNS = {
+    "chang_rules": (
+        "family",
+        "prior",
+        "T",
+        "strength",
+        *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")),
+    )
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Sensibleness, diversity and attribution on a real model (Chang et al., section 5), one point a rule, 95 % "
     "intervals over items. Surprise is that of the prior which sees the passage. a: what guidance pays in sensibleness "
@@ -14,10 +26,10 @@ CAPTION = (
     "Hollow: the weaker prior."
 )
 MARKS = {
-    "none": style.Mark("#222222", "o", "static temperature T"),
-    "free": style.Mark("#0072B2", "s", "classifier-free guidance λ"),
-    "classifier": style.Mark("#009E73", "^", "classifier guidance λ"),
-    "kl": style.Mark("#D55E00", "D", "KL-guided temperature σ"),
+    "none": replace(style.MARKS["temperature"], label="static temperature T"),
+    "free": replace(style.RULES["classifier-free"], label="classifier-free guidance λ"),
+    "classifier": replace(style.RULES["classifier, base values"], label="classifier guidance λ"),
+    "kl": replace(style.RULES["KL-guided temperature"], label="KL-guided temperature σ"),
 }
 NAMES = {
     "nll": "surprise (nats a token)",
@@ -27,7 +39,7 @@ NAMES = {
 }
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rules: pd.DataFrame) -> Figure:
     """Draw the table chang_rules. Raises ValueError on a rule of another family."""
     if unknown := set(rules["family"]) - set(MARKS):

@@ -7,12 +7,13 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from figures import style
 
-TABLES = (
-    "toy_concentration_sizes",
-    "toy_concentration_epsilons",
-    "toy_concentration_exponents",
-    "toy_concentration_crossing",
-)
+COLUMNS = {
+    "toy_concentration_sizes": ("quantity", "size", "epsilon", "value", "high"),
+    "toy_concentration_epsilons": ("quantity", "size", "epsilon", "value", "high"),
+    "toy_concentration_exponents": ("quantity", "size", "value"),
+    "toy_concentration_crossing": ("size", "epsilon"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "The exact probability that the mean surprisal of N strings misses the entropy by ε or more, beside five figures "
     "for it. Chebyshev's and the exponential bound stay above the truth, the former the tighter while Nε²/V is small; "
@@ -30,7 +31,7 @@ TRUTH = "exact"
 PROBABILITY = "P(|mean surprisal − H| ≥ ε)"
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(sizes: pd.DataFrame, epsilons: pd.DataFrame, exponents: pd.DataFrame, crossing: pd.DataFrame) -> Figure:
     """Draw the tables toy_concentration_sizes, _epsilons, _exponents and _crossing."""
     figure = Figure(figsize=(style.DOUBLE, 3.1))

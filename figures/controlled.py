@@ -6,7 +6,11 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("toy_controlled_points", "toy_controlled_frontier")
+COLUMNS = {
+    "toy_controlled_points": ("reward", "base", "method", "scorer", "M", "kl", "reward_mean", "optimum"),
+    "toy_controlled_frontier": ("reward", "base", "kl", "optimum"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "The rules of Mudgal et al. in an exact letter model of English, for three rewards: above, expected reward against "
     "the exact sequence-level KL to the base, with the frontier that no law of answers passes; below, the share of the "
@@ -14,20 +18,14 @@ CAPTION = (
 )
 REWARDS = {"length": "length, log(n / T)", "helpful": "helpfulness (fitted to noise)", "pairs": "letter pairs"}
 LARGEST = 9.0
-CURVES: dict[tuple[str, str | None], style.Mark] = {
-    ("tokenwise", "V*"): style.Mark("#0072B2", "", "tokenwise V*, exact"),
-    ("tokenwise", "CD-Q"): style.Mark("#56B4E9", "o", "tokenwise CD-Q"),
-    ("tokenwise", "CD-FUDGE"): style.Mark("#CC79A7", "v", "tokenwise CD-FUDGE"),
-    ("blockwise", "CD-Q"): style.Mark("#009E73", "s", "blockwise CD-Q, M = 8"),
-    ("best-of-K", None): style.Mark("#D55E00", "^", "best-of-K"),
-    ("PPO", None): style.Mark("#E69F00", "P", "PPO"),
-    ("DPO", None): style.Mark("#767676", "D", "DPO"),
-    ("IPO", None): style.Mark("#222222", "x", "IPO"),
-}
 BLOCK = 8
+EXACT = style.Mark("#0072B2", "", "tokenwise V*, exact")
+CURVES = {("tokenwise", "V*"): EXACT} | {
+    rule: mark for rule, mark in style.METHODS.items() if rule != ("blockwise", "CD-FUDGE")
+}
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(points: pd.DataFrame, frontier: pd.DataFrame) -> Figure:
     """Draw the tables toy_controlled_points and toy_controlled_frontier."""
     figure = Figure(figsize=(style.DOUBLE, 4.7))
@@ -55,10 +53,10 @@ def draw(points: pd.DataFrame, frontier: pd.DataFrame) -> Figure:
     return figure
 
 
-def _rule(points: pd.DataFrame, method: str, scorer: str | None) -> pd.DataFrame:
+def _rule(points: pd.DataFrame, method: str, scorer: str) -> pd.DataFrame:
     """The rows of one rule up to the largest KL drawn; those near 0, where shares are ratios of small numbers, stay."""
     rows = points[(points["method"] == method) & (points["kl"] <= LARGEST)]
-    if scorer is not None:
+    if scorer:
         rows = rows[rows["scorer"] == scorer]
     if method == "blockwise":
         rows = rows[rows["M"] == BLOCK]
@@ -66,5 +64,7 @@ def _rule(points: pd.DataFrame, method: str, scorer: str | None) -> pd.DataFrame
 
 
 def _line(axes: Axes, x: pd.Series, y: pd.Series, mark: style.Mark) -> None:
-    look = {"marker": mark.marker, "markersize": 3, "linewidth": 0.9} if mark.marker else {"linewidth": 2.4}
+    look = {"marker": mark.marker, "markersize": 3.5, "markeredgewidth": 0.4, "linewidth": 0.9}
+    if not mark.marker:  # the exact rule: a line as the frontier is, so it must not be a solid one
+        look = {"linewidth": 2.4, "linestyle": (0, (2, 1))}
     axes.plot(x, y, color=mark.colour, label=mark.label, **look)

@@ -7,7 +7,23 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("toy_controlled_points", "toy_controlled_findings", "toy_controlled_samples")
+COLUMNS = {
+    "toy_controlled_points": (
+        "reward",
+        "base",
+        "method",
+        "scorer",
+        "M",
+        "kl",
+        "judged",
+        "kl_blocks",
+        "bound",
+        "bound_first",
+    ),
+    "toy_controlled_findings": ("id", "margin"),
+    "toy_controlled_samples": ("reward", "scorer", "method", "answers", "share"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Twenty findings of the eight experiments, decided by rules written before the run, and the slack by which each "
     "holds or fails. Short blocks lose at large KL; control by tokens needs good values, control by blocks hardly; "
@@ -38,12 +54,12 @@ LABELS = {
 HOLDS, FAILS = style.Mark("#0072B2", "o", "holds"), style.Mark("#D55E00", "X", "fails")
 SIZES = ("#b0b0b0", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08306b")
 MARKERS = "ovsD^P"
-SCORERS = {"CD-Q": ("#0072B2", "o"), "CD-FUDGE": ("#CC79A7", "v")}
+SCORERS = ("CD-Q", "CD-FUDGE")
 STYLES = {"tokenwise": "-", "blockwise": "--"}
 LARGEST = 9.0
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(points: pd.DataFrame, findings: pd.DataFrame, samples: pd.DataFrame) -> Figure:
     """Draw the tables toy_controlled_points, toy_controlled_findings and toy_controlled_samples."""
     figure = Figure(figsize=(style.DOUBLE, 5.4))
@@ -90,10 +106,11 @@ def _sizes(axes: Axes, points: pd.DataFrame) -> None:
 
 
 def _samples(axes: Axes, samples: pd.DataFrame) -> None:
-    for scorer, (colour, marker) in SCORERS.items():
+    for scorer in SCORERS:
         for method, line in STYLES.items():
             rows = samples[(samples["scorer"] == scorer) & (samples["method"] == method)].sort_values("answers")
-            look = {"color": colour, "marker": marker, "markersize": 3.5, "linestyle": line}
+            mark = style.METHODS[method, scorer]
+            look = {"color": mark.colour, "marker": mark.marker, "markersize": 3.5, "linestyle": line}
             axes.plot(rows["answers"], rows["share"], label=f"{scorer},\n{method}", **look)
     axes.set(
         title="c  Blocks forgive a noisy scorer",

@@ -7,7 +7,11 @@ from matplotlib.lines import Line2D
 
 from figures import style
 
-TABLES = ("toy_evidence_curves", "toy_evidence_dynamic")
+COLUMNS = {
+    "toy_evidence_curves": ("family", "rule", "setting", "dial", "quantity", "value", "low", "high"),
+    "toy_evidence_dynamic": ("family", "sigma", "matched", "quantity", "value", "low", "high"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "All rules start at P_G (star). For the same KL the printed formula of classifier guidance buys the most "
     "attribution and temperature the least; classifier-free guidance overshoots when the model without the evidence "
@@ -15,15 +19,7 @@ CAPTION = (
     "equally diverse constant one and is the less sensible of the two; where the evidence matters evenly the two are "
     "one. Means over random worlds; bands and bars: 95 % intervals over worlds."
 )
-RULES = {
-    "classifier, base values": style.Mark("#0072B2", "s", "classifier, base values"),
-    "classifier, self-consistent": style.Mark("#009E73", "D", "classifier, self-consistent"),
-    "classifier, literal": style.Mark("#D55E00", "^", "classifier, literal objective"),
-    "classifier-free": style.Mark("#CC79A7", "v", "classifier-free"),
-    "KL-guided temperature": style.Mark("#E69F00", "P", "KL-guided temperature"),
-    "temperature": style.Mark("#56B4E9", "o", "temperature"),
-    "greedy": style.Mark("#000000", "X", "greedy"),
-}
+RULES = style.RULES | {"temperature": style.MARKS["temperature"], "greedy": style.Mark("#000000", "X", "greedy")}
 AXES = {
     "kl": "KL from $P_G$ (nats)",
     "entropy": "change of entropy (nats)",
@@ -38,7 +34,7 @@ COMPARISONS = {
 }
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(curves: pd.DataFrame, dynamic: pd.DataFrame) -> Figure:
     """Draw toy_evidence_curves and toy_evidence_dynamic."""
     figure = Figure(figsize=(style.DOUBLE, 5.6))

@@ -25,17 +25,15 @@ YS = {
     "tokens": "tokens an answer",
 }
 COLUMNS = {"reward": "reward", "win": "win_rate", "tokens": "tokens"}
-MARKS = {
-    ("best-of-K", ""): style.Mark("#D55E00", "^", "best-of-K"),
-    ("blockwise", "CD-Q"): style.Mark("#009E73", "s", "CD-Q, blockwise"),
-    ("blockwise", "CD-FUDGE"): style.Mark("#0072B2", "h", "CD-FUDGE, blockwise"),
-    ("tokenwise", "CD-Q"): style.Mark("#56B4E9", "o", "CD-Q, tokenwise"),
-    ("tokenwise", "CD-FUDGE"): style.Mark("#CC79A7", "v", "CD-FUDGE, tokenwise"),
-    ("PPO", ""): style.Mark("#E69F00", "P", "PPO"),
-    ("DPO", ""): style.Mark("#767676", "D", "DPO"),
-    ("IPO", ""): style.Mark("#222222", "X", "IPO"),
+_POINTS = ("method", "scorer", "kl", "kl_low", "kl_high", "kl_kind")
+REWARD = (*_POINTS, "reward", "reward_low", "reward_high")
+WIN = (*_POINTS, "win_rate", "win_low", "win_high")
+TOKENS = ("tokens", "tokens_low", "tokens_high")
+FINDINGS = ("id", "where", "statement", "decides", "verdict", "quantity", "value", "low", "high", "above", "below")
+"""Columns of points by what is drawn against KL, and of the findings in the strip."""
+MARKS = style.METHODS | {
     ("DPO + blockwise", "CD-Q"): style.Mark("#0072B2", "*", "DPO + CD-Q, blockwise"),
-    ("DPO + best-of-K", ""): style.Mark("#E69F00", "v", "DPO + best-of-K"),
+    ("DPO + best-of-K", ""): style.Mark("#E69F00", "<", "DPO + best-of-K"),
 }
 SHADES = ("#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c", "#08306b")
 SHAPES = "ovsD^P"

@@ -7,14 +7,15 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = (
-    "toy_adaptors_distances",
-    "toy_adaptors_endless_distances",
-    "toy_adaptors_accepted",
-    "toy_adaptors_heating",
-    "toy_adaptors_poles",
-    "toy_adaptors_leak",
-)
+COLUMNS = {
+    "toy_adaptors_distances": ("family", "kl_global_local", "kl_local_global", "acceptance", "tv"),
+    "toy_adaptors_endless_distances": ("family", "kl_global_local", "kl_local_global"),
+    "toy_adaptors_accepted": ("adaptor", "share", "low", "high"),
+    "toy_adaptors_heating": ("temperature", "critical", "length_local", "length_global"),
+    "toy_adaptors_poles": ("model", "temperature", "critical", "log_z"),
+    "toy_adaptors_leak": ("temperature", "log_z", "finite_global", "finite_local"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Mild truncation at T = 1 leaves the sampled local law close to the global one; temperature does not (a to c), and "
     "over endless strings it moves the lengths of the two in opposite directions (d). Each can fail: the global law "
@@ -31,7 +32,7 @@ LOCAL, GLOBAL = style.Mark("#D55E00", "o", "local"), style.Mark("#0072B2", "s", 
 POLES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(
     tree: pd.DataFrame,
     endless: pd.DataFrame,
@@ -133,7 +134,7 @@ def _poles(axes: Axes, poles: pd.DataFrame) -> None:
         critical = part["critical"].iloc[0]
         finite = part[np.isfinite(part["log_z"])]
         axes.plot("temperature", "log_z", data=finite, color=colour, ls=dashes, label=f"{name}: {critical:.3f}")
-        axes.plot([critical] * 2, [highest - 0.35, highest], color=colour, lw=2, solid_capstyle="butt")
+        axes.plot([critical] * 2, [highest - 0.6, highest], color=colour, ls=dashes, lw=1.6)
     axes.axhline(0, color=style.GREY, lw=0.6, zorder=0)
     axes.set(
         title="e  log Z and its pole at $\\mathbf{T_c}$",

@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = (
-    "toy_reversal_worlds",
-    "toy_reversal_boundaries",
-    "toy_reversal_selections",
-    "toy_reversal_schemes",
-    "toy_reversal_seeds",
-)
+COLUMNS = {
+    "toy_reversal_worlds": ("exponent", "noise", "value"),
+    "toy_reversal_boundaries": ("weighting", "exponent", "noise"),
+    "toy_reversal_selections": ("correlation", "probability", "value", "predicted"),
+    "toy_reversal_schemes": ("size", "spread", "value", "within", "between"),
+    "toy_reversal_seeds": ("world", "law", "quantity", "value", "low", "high"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Strings counted once and corpora disagree between two exact boundaries, and three things move the sign: the law "
     "that weighs strings (a), selection for typicality (b), and schemes that differ (c). Lines are exact, cells "
@@ -43,7 +44,7 @@ KINDS = {
 }
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(
     worlds: pd.DataFrame,
     boundaries: pd.DataFrame,

@@ -1,16 +1,17 @@
-"""The house style: one mark per adaptor family in every figure, readable in grey, the same bytes on every run."""
+"""The house style: one mark a scheme in every figure, readable in grey, the same bytes on every run."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
 
 import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures import tex
 from theory.files import replacing
 
 matplotlib.use("Agg")
@@ -19,7 +20,7 @@ SINGLE, DOUBLE = 3.35, 6.9
 """Widths in inches of a figure in one column and across two."""
 
 INK, GREY, PALE = "#222222", "#767676", "#c9c9c9"
-RULES = {
+HOUSE = {
     "font.family": "DejaVu Sans",
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -66,7 +67,26 @@ MARKS = {
     "eta": Mark("#CC79A7", "v", "eta"),
     "min_p": Mark("#E69F00", "P", "min-p"),
 }
-Parameters = ParamSpec("Parameters")
+# By method and the scorer it follows, as tables name them.
+METHODS = {
+    ("tokenwise", "CD-Q"): Mark("#56B4E9", "o", "CD-Q, tokenwise"),
+    ("tokenwise", "CD-FUDGE"): Mark("#CC79A7", "v", "CD-FUDGE, tokenwise"),
+    ("blockwise", "CD-Q"): Mark("#009E73", "s", "CD-Q, blockwise"),
+    ("blockwise", "CD-FUDGE"): Mark("#0072B2", ">", "CD-FUDGE, blockwise"),
+    ("best-of-K", ""): Mark("#D55E00", "^", "best-of-K"),
+    ("PPO", ""): Mark("#E69F00", "P", "PPO"),
+    ("DPO", ""): Mark("#767676", "D", "DPO"),
+    ("IPO", ""): Mark("#222222", "X", "IPO"),
+}
+RULES = {
+    "classifier, base values": Mark("#0072B2", "s", "classifier, base values"),
+    "classifier, self-consistent": Mark("#009E73", "D", "classifier, self-consistent"),
+    "classifier, literal": Mark("#D55E00", "^", "classifier, literal objective"),
+    "classifier-free": Mark("#CC79A7", "v", "classifier-free"),
+    "KL-guided temperature": Mark("#E69F00", "P", "KL-guided temperature"),
+}
+Columns = Mapping[str, tuple[str, ...]]
+"""Table -> the columns that a figure reads of it, in the order in which `draw` takes the tables."""
 
 
 def family(adaptor: str) -> str:
@@ -90,26 +110,60 @@ def mark(adaptor: str) -> Mark:
     return MARKS[family(adaptor)]
 
 
-def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
-    """Run a `draw` function under the house rules, whatever the caller's own settings are."""
+def styled(columns: Columns) -> Callable[[Callable[..., Figure]], Callable[..., Figure]]:
+    """Run a `draw` function on tables that have these columns, under the house rules whatever the caller's own are."""
 
-    @wraps(draw)
-    def within(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
-        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **RULES, "backend": "Agg"}):
-            return draw(*args, **kwargs)
+    def decorated(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+        @wraps(draw)
+        def within(*tables: pd.DataFrame) -> Figure:
+            refuse(draw.__module__.rpartition(".")[2], columns, tables)
+            with matplotlib.rc_context({**matplotlib.rcParamsDefault, **HOUSE, "backend": "Agg"}):
+                return draw(*tables)
 
-    return within
+        return within
+
+    return decorated
 
 
-def save(figure: Figure, directory: Path, name: str) -> tuple[Path, Path]:
-    """Write `name`.pdf and `name`.png into `directory`, each whole or not at all; equal figures give equal bytes."""
-    written = []
-    for suffix, metadata in (("pdf", {"CreationDate": None, "Creator": None}), ("png", {"Software": None})):
-        path = directory / f"{name}.{suffix}"
-        with replacing(path) as temporary, matplotlib.rc_context(RULES):
-            figure.savefig(temporary, format=suffix, metadata=metadata)
-        written.append(path)
-    return written[0], written[1]
+def refuse(name: str, columns: Columns, tables: tuple[pd.DataFrame, ...]) -> None:
+    """Raise ValueError, one sentence, where a figure's tables are not as many as it draws or one lacks a column.
+
+    >>> refuse("tan_fig9", {"strings": ("log_prior", "reward")}, (pd.DataFrame({"reward": [1.0]}),))
+    Traceback (most recent call last):
+    ValueError: tan_fig9 needs log_prior in the table strings, which has reward alone; add what is missing.
+    """
+    if len(tables) != len(columns):
+        raise ValueError(
+            f"{name} draws {len(columns)} tables ({', '.join(columns)}), not {len(tables)}; pass them all."
+        )
+    for (table, needed), given in zip(columns.items(), tables, strict=True):
+        if missing := [column for column in needed if column not in given.columns]:
+            there = ", ".join(map(str, given.columns)) or "no column"
+            raise ValueError(
+                f"{name} needs {', '.join(missing)} in the table {table}, which has {there} alone; add what is missing."
+            )
+
+
+def save(figure: Figure, directory: Path, name: str, pgf: bool = False) -> list[Path]:
+    """Write `name`.pdf and `name`.png into `directory`, each whole or not at all; equal figures give equal bytes.
+
+    Text is embedded as fonts of type 42. No file holds a date unless SOURCE_DATE_EPOCH is set: then the PDF holds that
+    one. pgf: `name`.pgf too, for LaTeX to set with a document's own fonts; raises InputError without a TeX system.
+    """
+    # A date of None is left out, and one that is not given is SOURCE_DATE_EPOCH's or the present.
+    dated = {} if os.environ.get("SOURCE_DATE_EPOCH") else {"CreationDate": None}
+    formats = {"pdf": {"Creator": None, **dated}, "png": {"Software": None}}
+    engine = figure.get_layout_engine()
+    with matplotlib.rc_context(HOUSE):
+        figure.draw_without_rendering()  # the layout is found once for all formats: it takes as long as one of them
+        figure.set_layout_engine("none")
+        for suffix, metadata in formats.items():
+            with replacing(directory / f"{name}.{suffix}") as temporary:
+                figure.savefig(temporary, format=suffix, metadata=metadata)
+        if pgf:
+            tex.save(figure, directory / f"{name}.pgf")
+    figure.set_layout_engine(engine)
+    return [directory / f"{name}.{suffix}" for suffix in (*formats, *(["pgf"] if pgf else []))]
 
 
 def correlations(axes: Axes, table: pd.DataFrame, labels: dict[str, str]) -> None:

@@ -6,18 +6,22 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("tan_adapters",)
+COLUMNS = {
+    "tan_adapters": ("reward", "method", "beta", "quantity", "value", "low", "high"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Adapters trained at several strengths of the KL penalty, by policy gradient and by preference optimisation. At "
     "p e^(r / beta) / Z the share of the possible gain and the correlation of log(aligned / prior) with the reward are "
     "1: short trainings of small adapters do not come near it. Bars are 95 % intervals over prompts."
 )
+PPO, DPO = style.METHODS["PPO", ""], style.METHODS["DPO", ""]
 METHODS = {
     "rloo": ("o", "#0072B2", "policy gradient (RLOO)"),
-    "ppo": ("v", "#56B4E9", "clipped policy gradient (PPO)"),
-    "dpo": ("s", "#D55E00", "preference optimisation (DPO)"),
+    "ppo": (PPO.marker, PPO.colour, "clipped policy gradient (PPO)"),
+    "dpo": (DPO.marker, DPO.colour, "preference optimisation (DPO)"),
     "online-dpo": ("^", "#009E73", "on-line DPO"),
-    "online-ipo": ("D", "#CC79A7", "on-line IPO"),
+    "online-ipo": ("v", "#CC79A7", "on-line IPO"),
 }
 TO_OPTIMUM = {
     "share_of_optimum": ("Gain reached", "share of the possible gain"),
@@ -25,7 +29,7 @@ TO_OPTIMUM = {
 }
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(adapters: pd.DataFrame) -> Figure:
     """Draw a row of panels for each reward that adapters were trained with.
 

@@ -7,7 +7,12 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = ("tan_emp_measures", "tan_emp_tau", "tan_emp_typical")
+COLUMNS = {
+    "tan_emp_measures": ("triple", "law", "quantity", "item", "value", "low", "high"),
+    "tan_emp_tau": ("tau",),
+    "tan_emp_typical": ("scope", "size", "epsilon", "share", "low", "high", "bound"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "One correlation is several: within prompts, between prompts and between schemes it may differ in sign, and length "
     "or the missing prompt may move it. Tau below 1 is a trade-off within a prompt; corpora become typical as they "
@@ -40,7 +45,7 @@ SIZES = {1: ("o", "#000000"), 10: ("s", "#0072B2"), 100: ("^", "#D55E00"), 1000:
 ASKED = 0.9  # acceptance that the paper reports to be exceeded
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(measures: pd.DataFrame, tau: pd.DataFrame, typical: pd.DataFrame) -> Figure:
     """Draw the tables of TABLES; correlations and acceptance under the global law."""
     figure = Figure(figsize=(style.DOUBLE, 7.2))
@@ -93,13 +98,14 @@ def _tau(axes: Axes, tau: pd.DataFrame, measures: pd.DataFrame) -> None:
 
 
 def _typical(axes: Axes, typical: pd.DataFrame) -> None:
-    """The share of typical corpora against eps; dotted: what Chebyshev's inequality promises."""
+    """The share of typical corpora against eps; dotted, hollow: what Chebyshev's inequality promises."""
     for size, group in typical[typical["scope"] == "over prompts"].groupby("size"):
         marker, colour = SIZES[int(size)]
         axes.fill_between(group["epsilon"], group["low"], group["high"], color=colour, alpha=0.15, lw=0)
         label = f"N = {int(size):,}"
         axes.plot(group["epsilon"], group["share"], marker=marker, color=colour, markersize=3.5, label=label)
-        axes.plot(group["epsilon"], group["bound"], color=colour, linestyle=":", linewidth=0.8)
+        look = {"marker": marker, "markersize": 3.5, "fillstyle": "none", "linestyle": ":", "linewidth": 0.8}
+        axes.plot(group["epsilon"], group["bound"], color=colour, **look)
     axes.set(xscale="log", ylim=(-0.03, 1.25), yticks=(0, 0.5, 1), title="d  Typical corpora of ancestral answers")
     ticks = sorted(typical["epsilon"].unique())
     axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])

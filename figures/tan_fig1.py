@@ -6,7 +6,14 @@ from matplotlib.figure import Figure
 
 from figures import style
 
-TABLES = tuple(f"tan_fig1{part}" for part in ("", "_variants", "_epsilon", "_strings", "_corpora"))
+COLUMNS = {
+    "tan_fig1": ("quantity", "value", "low", "high", "reported"),
+    "tan_fig1_variants": ("variant", "quantity", "value", "low", "high"),
+    "tan_fig1_epsilon": ("variant", "epsilon", "quantity", "value", "low", "high"),
+    "tan_fig1_strings": ("log_prior", "reward", "aligned"),
+    "tan_fig1_corpora": ("selection", "corpus", "mean_log_prior", "mean_reward"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Toy experiment (Tan et al., figure 1), replayed bit for bit and taken apart: the sign turns with the weights, the "
     "size comes from the selection."
@@ -24,7 +31,7 @@ NOTE = {"textcoords": "offset points", "va": "top", "fontsize": 6.5, "arrowprops
 PRIOR, REWARD = "mean log prior (nats)", "mean reward (nats)"
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(
     summary: pd.DataFrame,
     variants: pd.DataFrame,

@@ -9,7 +9,13 @@ from matplotlib.lines import Line2D
 
 from figures import style
 
-TABLES = ("tan_strings", "tan_schemes", "tan_tradeoff", "tan_covariance")
+COLUMNS = {
+    "tan_strings": ("adaptor", "log_prior", "reward"),
+    "tan_schemes": ("triple", "adaptor", "temperature", "mean_log_prior", "mean_reward"),
+    "tan_tradeoff": ("triple", "law", "quantity", "value", "low", "high", "reported"),
+    "tan_covariance": ("triple", "law", "within_prompt", "between_prompts", "between_schemes", "total"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = "The trade-off on a real triple (Tan et al., figure 2): strings, scheme means and where the covariance lies."
 PRIOR, REWARD = "mean log prior (nats)", "mean reward"
 LEVELS = {
@@ -27,7 +33,7 @@ PARTS = {
 MOST_STRINGS = 5_000
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(rows: pd.DataFrame, schemes: pd.DataFrame, tradeoff: pd.DataFrame, covariance: pd.DataFrame) -> Figure:
     """Draw the tables tan_strings, tan_schemes, tan_tradeoff and tan_covariance of one triple, under the global law.
 

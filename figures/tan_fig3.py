@@ -4,16 +4,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
+from figures import style, tan_fig2
 from figures.tan_fig2 import LEVELS, panels
 
-TABLES = (
-    "tan_emp_secret_strings",
-    "tan_emp_secret_schemes",
-    "tan_emp_secret_tradeoff",
-    "tan_emp_secret_covariance",
-    "tan_emp_sign",
-)
+COLUMNS = {
+    **{table.replace("tan_", "tan_emp_secret_"): columns for table, columns in tan_fig2.COLUMNS.items()},
+    "tan_emp_sign": ("reward", "quantity", "value", "low", "high"),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "The trade-off under the secret reward log p_plus − log p (Tan et al., figure 3 and equation 4). The released code "
     "takes log p − log p_plus, which turns every correlation round."
@@ -21,7 +19,7 @@ CAPTION = (
 SLIP = "log p - log p_plus (released code)"
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(
     rows: pd.DataFrame, schemes: pd.DataFrame, tradeoff: pd.DataFrame, covariance: pd.DataFrame, signs: pd.DataFrame
 ) -> Figure:

@@ -8,7 +8,33 @@ from matplotlib.lines import Line2D
 
 from figures import style
 
-TABLES = ("tan_prediction", "tan_prediction_calibration", "tan_prediction_temperature")
+COLUMNS = {
+    "tan_prediction": (
+        "triple",
+        "law",
+        "tokens",
+        "adaptor",
+        "quantity",
+        "sampled",
+        "sampled_low",
+        "sampled_high",
+        "predicted",
+        "low",
+        "high",
+    ),
+    "tan_prediction_calibration": ("triple", "law", "tokens", "quantity", "compared", "covered"),
+    "tan_prediction_temperature": (
+        "triple",
+        "tokens",
+        "quantity",
+        "temperature",
+        "predicted",
+        "low",
+        "high",
+        "tangent",
+    ),
+}
+TABLES = tuple(COLUMNS)
 CAPTION = (
     "Prediction before sampling: weights of one ancestral corpus foretell the mean log prior and mean reward of other "
     "schemes, as far as enough of its texts are typical of them; hollow marks are schemes that the guard refuses."
@@ -17,7 +43,7 @@ NAMES = {"mean_log_prior": "mean log prior (nats)", "mean_reward": "mean reward"
 STRIP = 0.13  # of a panel's height, below the data: where refused schemes stand
 
 
-@style.styled
+@style.styled(COLUMNS)
 def draw(prediction: pd.DataFrame, calibration: pd.DataFrame, temperature: pd.DataFrame) -> Figure:
     """Draw the local law's predictions beside the sampled means, and the globally tempered law near T = 1.
 

@@ -8,6 +8,7 @@ import pytest
 
 import paper_repro
 from empirical import presets
+from empirical.doctor import Probe
 from theory import ledger, verification
 from theory.ledger import Claim, at_most, rejects
 
@@ -152,9 +153,52 @@ def test_own_models(monkeypatch, tmp_path, tiny_folder):
     assert (tmp_path / "tradeoff-smoke" / "tables" / "tan_schemes.csv").is_file()
 
 
-def test_list(monkeypatch, capsys):
-    assert call(monkeypatch, "list") == 0
-    assert "tan.prop1" in capsys.readouterr().out
+def test_list(monkeypatch, capsys, tmp_path):
+    assert call(monkeypatch, "list", "--out", tmp_path) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["target", "where", "verdict", "cost", "statement"]
+    assert {line[0] for line in lines} >= set(paper_repro.IDS)
+    assert {len(line) for line in lines} == {5}
+    assert not list(tmp_path.iterdir()), "a list makes no folder"
+
+
+def test_explain_checks_now_or_reads_the_ledger(monkeypatch, capsys, tmp_path):
+    assert call(monkeypatch, "explain", "chang.thm3.5", "--preset", "smoke", "--out", tmp_path) == 0
+    now = capsys.readouterr().out
+    assert "checked now" in now
+    assert "rejected" in now
+    assert not list(tmp_path.iterdir())
+    assert call(monkeypatch, "run", "chang.thm3.5", "--preset", "smoke", "--out", tmp_path) == 0
+    path = tmp_path / "smoke" / "ledger.json"
+    [row] = json.loads(path.read_text())
+    path.write_text(json.dumps([row | {"statement": "as the ledger has it"}]))
+    capsys.readouterr()
+    assert call(monkeypatch, "explain", "chang.thm3.5", "--preset", "smoke", "--out", tmp_path) == 0
+    assert "as the ledger has it" in capsys.readouterr().out
+
+
+def test_explain_an_experiment_that_was_not_run(monkeypatch, capsys, tmp_path):
+    assert call(monkeypatch, "explain", "tan.fig2", "--out", tmp_path) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not run here yet" in said
+    assert "python paper_repro.py run tan.fig2" in said
+
+
+def test_doctor(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(
+        paper_repro, "probes", lambda out: iter([Probe("a", "there", True), Probe("b", "2", True, "x")])
+    )
+    assert call(monkeypatch, "doctor") == 0
+    monkeypatch.setattr(
+        paper_repro, "probes", lambda out: iter([Probe("a", "there", True), Probe("b", "2", False, "do")])
+    )
+    assert call(monkeypatch, "doctor") == 1
+    assert "WRONG" in capsys.readouterr().out
+
+
+def test_latex_tables_beside_the_report(monkeypatch, tmp_path):
+    assert call(monkeypatch, "run", "chang.thm3.5", "--preset", "smoke", "--out", tmp_path, "--latex") == 0
+    assert "chang.thm3.5" in (tmp_path / "smoke" / "latex" / "ledger.tex").read_text(encoding="utf-8")
 
 
 def test_a_contradicted_claim_exits_with_1(monkeypatch, tmp_path, capsys):
@@ -170,7 +214,7 @@ def test_a_contradicted_claim_exits_with_1(monkeypatch, tmp_path, capsys):
 
 
 def test_a_full_disk_is_one_sentence(monkeypatch, tmp_path, capsys):
-    def full(folder):
+    def full(folder, pgf):
         raise OSError(errno.ENOSPC, "No space left on device", "figure.pdf")
 
     monkeypatch.setattr(paper_repro, "redraw", full)
@@ -197,6 +241,8 @@ TINY = ["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/adapter"]
         (["tradeoff", "--triple", "rlhf"], "meta-llama/Llama-2-7b-hf"),
         (["tradeoff", "--triple", "rlhf", "--reward", "secret"], "--triple alone"),
         (["nonsense"], "nonsense"),
+        (["explain", "tan.thm22"], "the nearest are tan.thm2"),
+        (["explain", "toy.simpson"], "an exact world and no claim"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(monkeypatch, tmp_path, tiny_folder, capsys, arguments, sentence):

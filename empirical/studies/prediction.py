@@ -18,6 +18,7 @@ from empirical.prediction import Corpus, Floats
 from empirical.prefixes import prefixes
 from empirical.preregistration import registered
 from empirical.presets import Settings
+from empirical.progress import counted, stage
 from empirical.prompts import prompt_id
 from empirical.results import Results
 from empirical.scheme_scores import SchemeScores, score_schemes
@@ -69,9 +70,10 @@ def run(
         if tokens < settings.max_new:
             path = results.samples / f"{triple.name}.first-{tokens}.parquet"
             sampled = prefixes(triple, prompts, rows, tokens, path, aligned=False)
-        found = tables(triple.name, tokens, drawn.corpus, drawn.log_w, sampled, schemes, settings)
-        parts.append(found)
-        checked = list(evidence(drawn.record, drawn.corpus, drawn.log_w["local"], sampled, schemes, settings))
+        with stage(f"{triple.name}: what {tokens} tokens foretell"):
+            found = tables(triple.name, tokens, drawn.corpus, drawn.log_w, sampled, schemes, settings)
+            parts.append(found)
+            checked = list(evidence(drawn.record, drawn.corpus, drawn.log_w["local"], sampled, schemes, settings))
         whole = tokens == settings.max_new
         about = (triple.aligned.name, len(prompts), tokens, whole)
         entries.append(entry(*about, found, checked, real, time.perf_counter() - start))
@@ -119,7 +121,7 @@ def weighed(
 ) -> SchemeScores:
     """The corpus under every scheme: log_model [P, n], the others [K, P, n]; prompts by id, each kept once scored."""
     texts, found = {prompt_id(text): text for text in prompts}, []
-    for name, some in rows.groupby("prompt_id", sort=True):
+    for name, some in counted(rows.groupby("prompt_id", sort=True), f"{triple.name}: prompts under every scheme"):
         answers = [list(map(int, ids)) for ids in some.token_ids]
         about = [triple.aligned.sha256, [scheme.adaptor.name for scheme in schemes], answers]
         stamp = hashlib.blake2b(json.dumps(about).encode(), digest_size=16).hexdigest()

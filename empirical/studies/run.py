@@ -7,6 +7,7 @@ from empirical.adapter_cards import cards_in, frame
 from empirical.engines.ray import Pool
 from empirical.precision import use_fast_float32
 from empirical.presets import TORCH, Backend, Preset
+from empirical.progress import stage
 from empirical.prompts import prompt_id
 from empirical.recipes import Recipe
 from empirical.results import Results
@@ -34,11 +35,13 @@ def run(
     what is checked of the rows.
     """
     precision, schemes, settings = use_fast_float32(), study_schemes(), size.settings(seed, backend)
-    triple = (replace(recipe, device="cpu") if backend.ray else recipe).load(settings.strict)
+    with stage("loading models"):
+        triple = (replace(recipe, device="cpu") if backend.ray else recipe).load(settings.strict)
     maker = Pool(recipe, backend.ray, gpus=float(recipe.device.startswith("cuda"))).made if backend.ray else made
     shards = Shards(results.samples, triple.name, fingerprint(triple, schemes, settings))
     rows = collect(triple, prompts, schemes, settings, shards, maker)
-    found = findings(triple, rows, schemes, settings)
+    with stage(f"{triple.name}: corpora, correlations and intervals"):
+        found = findings(triple, rows, schemes, settings)
     results.write_tables({**found.tables, "tan_samples": tradeoff.examples(triple, prompts, rows)})
     adapters = frame(cards_in(shipped("adapters"), triple.prior.sha256))
     if len(adapters):
@@ -50,7 +53,6 @@ def run(
         models={**models, "reward": triple.reward.describe()}, float32=precision, fingerprint=shards.fingerprint
     )
     texts = {prompt_id(text): text for text in prompts}
-    return [
-        *verdict.entries(triple, texts, rows, schemes, found, settings, real),
-        *prediction.run(results, triple, prompts, rows, schemes, settings, real, maker),
-    ]
+    with stage(f"{triple.name}: checks and controls"):
+        decided = verdict.entries(triple, texts, rows, schemes, found, settings, real)
+    return [*decided, *prediction.run(results, triple, prompts, rows, schemes, settings, real, maker)]

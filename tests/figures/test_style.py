@@ -20,7 +20,7 @@ def luminance(colour):
     return sum(weight * channel for weight, channel in zip((0.2126, 0.7152, 0.0722), to_rgb(colour), strict=True))
 
 
-@style.styled
+@style.styled({})
 def drawn():
     figure = Figure(figsize=(style.SINGLE, 2))
     figure.subplots().plot([0, 1], [0, 1], "o-", label="p₊")
@@ -70,7 +70,7 @@ def test_saved_twice_the_bytes_are_the_same(tmp_path):
 def test_bytes_do_not_depend_on_the_process(tmp_path):
     script = (
         "import sys, pathlib; from matplotlib.figure import Figure; from figures import style\n"
-        "figure = style.styled(lambda: Figure(figsize=(3, 2)))(); figure.subplots().set_title('bands of p₊ ≥ ε')\n"
+        "figure = style.styled({})(lambda: Figure(figsize=(3, 2)))(); figure.subplots().set_title('bands of p₊ ≥ ε')\n"
         "sys.stdout.buffer.write(style.save(figure, pathlib.Path(sys.argv[1]), 'figure')[0].read_bytes())"
     )
     found = set()

@@ -16,6 +16,7 @@ from empirical.errors import InputError, one_sentence
 from empirical.models import default_prior
 from empirical.precision import use_fast_float32
 from empirical.presets import Preset
+from empirical.progress import stage
 from empirical.results import Results
 from empirical.rewards import PreferenceHead
 from empirical.shipped import shipped
@@ -91,8 +92,9 @@ def conclude(
     """Write every table into `results`, note what they were made with, and give the verdicts."""
     cells, size = kept["cells"], about["size"]
     assert cells is not None
-    data = measured_from(cells, size["block"], kept["predictions"], kept["pairs"], size["resamples"], seed)
-    found = tables(data)
+    with stage("quantities and intervals"):
+        data = measured_from(cells, size["block"], kept["predictions"], kept["pairs"], size["resamples"], seed)
+        found = tables(data)
     results.write_tables(found)
     results.note(controlled=about)
     scale = (
@@ -100,7 +102,8 @@ def conclude(
         f"answers to each where candidates are chosen from, {size['single']} elsewhere, cut at {size['max_new']} "
         f"tokens; blocks of {size['block']} tokens unless said"
     )
-    return entries(data, found["cd_measures"], scale, real)
+    with stage("checks and controls"):
+        return entries(data, found["cd_measures"], scale, real)
 
 
 def default_parts(size: Size, adapters: Path | None = None, other: str = "") -> Parts:
@@ -108,7 +111,8 @@ def default_parts(size: Size, adapters: Path | None = None, other: str = "") -> 
 
     other: another base, else the adapter that was trained furthest towards a third reward.
     """
-    base = default_prior()
+    with stage("loading models"):
+        base = default_prior()
     folder = adapters or shipped("adapters")
     where = other or third(folder, base.sha256)
     return Parts(

@@ -16,6 +16,7 @@ from empirical.models import LanguageModel
 from empirical.precision import at_least_float32
 from empirical.preferences import Pair, hh_pairs
 from empirical.prefix_scorers import PrefixScorer
+from empirical.progress import counted
 from empirical.prompts import prompt_id
 from empirical.rewards import PreferenceHead
 from empirical.scored import Floats
@@ -53,7 +54,7 @@ def predictions(parts: Parts, rows: Rows) -> pd.DataFrame | None:
     if not all((LENGTH, name) in parts.scorers for name in (Q, FUDGE)):
         return None
     frames = []
-    for number, some in drawn.groupby("prompt", sort=True):
+    for number, some in counted(drawn.groupby("prompt", sort=True), "prompts read by the scorers"):
         prompt, token_ids = texts[int(str(number))], [list(map(int, ids)) for ids in some.token_ids]
         scorers = [parts.scorers[LENGTH, name] for name in (Q, FUDGE)]
         values = values_of(scorers, parts.base, parts.base.prompt_ids(prompt), token_ids)

@@ -9,6 +9,7 @@ import pandas as pd
 from empirical.judging.best_of_kl import bound, by_ranks, winning_odds
 from empirical.judging.block_kl import block_bound, drift
 from empirical.judging.win_rates import pair_wins
+from empirical.progress import counted
 from empirical.prompts import prompt_id
 from empirical.scored import Floats
 from empirical.studies.controlled.answering import Spread
@@ -25,7 +26,7 @@ def cells_from(rows: Rows, parts: Parts, size: Size, spread: Spread) -> pd.DataF
     """The table of cells, see `empirical.studies.controlled.cells`."""
     tasks = {task.name: task for task in parts.tasks}
     frames = []
-    for setting, drawn in rows.items():
+    for setting, drawn in counted(rows.items(), "settings summed up"):
         if setting.method == OPPONENTS:
             continue
         task, against = tasks[setting.task], rows[Setting(setting.task, OPPONENTS, setting.role)]

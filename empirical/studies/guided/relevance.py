@@ -9,6 +9,7 @@ import torch
 from empirical.evidence_task.item import Item, with_evidence, without_evidence
 from empirical.evidence_task.steps import fixed_answer, steps
 from empirical.models import LanguageModel
+from empirical.progress import counted
 from empirical.scored import Floats
 from empirical.scoring import score
 from theory.information import kl
@@ -22,7 +23,7 @@ def relevance(model: LanguageModel, items: Sequence[Item]) -> pd.DataFrame:
     """
     frames = []
     head = model.network.get_output_embeddings()
-    for item in items:
+    for item in counted(items, "steps of fixed answers"):
         told = steps(model.tokenizer, fixed_answer(item))
         ids = list(told.token_ids)
         laws = []

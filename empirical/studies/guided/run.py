@@ -13,6 +13,7 @@ from empirical.models import default_prior
 from empirical.precision import use_fast_float32
 from empirical.prefix_scorers import WEIGHTS, PrefixScorer, random_scorer
 from empirical.presets import Preset
+from empirical.progress import stage
 from empirical.results import Results
 from empirical.shipped import shipped
 from empirical.studies.guided.cells import cells_from, counts_of, rules_table
@@ -35,7 +36,9 @@ def study(results: Results, preset: Preset, seed: int) -> list[Entry]:
             return run(results, tiny_parts(Path(folder), SMOKE), replace(SMOKE, seed=seed), real=False)
     use_fast_float32()
     size = replace(PAPER if preset.anew else DEFAULT, seed=seed)
-    return run(results, default_parts(size), size, real=True)
+    with stage("loading models"):
+        parts = default_parts(size)
+    return run(results, parts, size, real=True)
 
 
 def default_parts(size: Size) -> Parts:
@@ -61,7 +64,8 @@ def run(results: Results, parts: Parts, size: Size, real: bool) -> list[Entry]:
     rows = collect(parts, size, results.samples)
     cells, steps = cells_from(rows), relevance(parts.prior, parts.items)
     data = Data(cells, steps, counts_of(cells, size.resamples, size.seed))
-    measured = measures(data)
+    with stage("quantities and intervals"):
+        measured = measures(data)
     results.write_tables(
         {
             "chang_rules": rules_table(cells, data.counts),
@@ -75,4 +79,5 @@ def run(results: Results, parts: Parts, size: Size, real: bool) -> list[Entry]:
         f"{parts.prior.name}; {len(parts.items)} items, {size.answers} answers to each under a rule, cut at "
         f"{size.max_new} tokens; the weaker prior has noise of {size.noise:g} standard deviations in its weights"
     )
-    return entries(data, measured, rows, parts.prior, parts.items, scale, real)
+    with stage("checks and controls"):
+        return entries(data, measured, rows, parts.prior, parts.items, scale, real)
