@@ -22,9 +22,17 @@ from theory.files import write_text
 __all__ = ["PAPERS", "VERDICTS", "build", "compared", "number", "traces"]
 
 PAPERS = {
-    "chang": ("Chang et al. 2023", "Decoding as dynamic programming with informational terms", "2311.10083"),
-    "cd": ("Mudgal et al. 2024", "Controlled decoding", "2310.17022"),
-    "tan": ("Tan et al. 2024", "The probability-quality trade-off and sampling adaptors", "2406.10203"),
+    "chang": (
+        "Chang et al. 2023",
+        "Characterizing Tradeoffs in Language Model Decoding with Informational Interpretations",
+        "2311.10083",
+    ),
+    "cd": ("Mudgal et al. 2024", "Controlled Decoding from Language Models", "2310.17022"),
+    "tan": (
+        "Tan et al. 2024",
+        "A Probability-Quality Trade-off in Aligned Language Models and its Relation to Sampling Adaptors",
+        "2406.10203",
+    ),
 }
 VERDICTS = {
     "holds": "true as printed",
