@@ -1,5 +1,6 @@
 """What alignment bought and what it paid: reward gained against KL spent, and how far adapters are from the optimum."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ METHODS = {
     "online-dpo": ("^", "#009E73", "on-line DPO"),
     "online-ipo": ("v", "#CC79A7", "on-line IPO"),
 }
+NAMES = {"finegrained": "Summaries"}
 TO_OPTIMUM = {
     "share_of_optimum": ("Gain reached", "share of the possible gain"),
     "correlation_on_prior": ("Reward learnt", "correlation with the reward"),
@@ -38,22 +40,25 @@ def draw(adapters: pd.DataFrame) -> Figure:
     unknown = set(adapters["method"]) - set(METHODS)
     if unknown:
         raise ValueError(f"no mark for the methods {', '.join(sorted(unknown))}.")
-    rewards, letters = sorted(adapters["reward"].unique()), iter("abcdefghijkl")
+    rewards, letters = sorted(adapters["reward"].unique()), iter("abcdefghijklmnopqrstuvwxyz")
     figure = Figure(figsize=(style.DOUBLE, 2.3 * len(rewards) + 0.4))
     panels = figure.subplots(len(rewards), 3, squeeze=False)
+    betas, kls = sorted(adapters["beta"].unique()), adapters.loc[adapters["quantity"] == "kl", "value"]
     for row, reward in zip(panels, rewards, strict=True):
         mine = adapters[adapters["reward"] == reward]
         wide = mine.pivot(index=["method", "beta"], columns="quantity", values=["value", "low", "high"])
-        _gain(row[0], wide)
-        row[0].set(title=f"{next(letters)}  {reward.capitalize()}: bought and paid", ylabel="mean reward gained")
+        _gain(row[0], wide, kls)
+        name = NAMES.get(reward, reward.capitalize())
+        row[0].set(title=f"{next(letters)}  {name}: bought and paid", ylabel="mean reward gained")
         for axes, (quantity, (short, label)) in zip(row[1:], TO_OPTIMUM.items(), strict=True):
-            _against_beta(axes, wide, quantity)
+            _against_beta(axes, wide, quantity, betas)
             axes.set(title=f"{next(letters)}  {short}", ylabel=label)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    shown = {label: handle for row in panels for handle, label in zip(*row[0].get_legend_handles_labels(), strict=True)}
+    figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=2)
     return figure
 
 
-def _gain(axes: Axes, wide: pd.DataFrame) -> None:
+def _gain(axes: Axes, wide: pd.DataFrame, kls: pd.Series) -> None:
     for method, some in _by_method(wide):
         marker, colour, label = METHODS[method]
         kl, gain = some["value"]["kl"], some["value"]["gain"]
@@ -62,11 +67,14 @@ def _gain(axes: Axes, wide: pd.DataFrame) -> None:
         for (_, beta), x, y in zip(some.index, kl, gain, strict=True):
             axes.annotate(f"β = {beta:g}", (x, y), (4, -8), textcoords="offset points", fontsize=6, color=colour)
     axes.axhline(0, color=style.GREY, lw=0.6, ls=":")
-    axes.set(xscale="log", xlabel="KL(aligned, prior), nats an answer")
-    axes.margins(x=0.15)  # room for the last label
+    # One range for all rewards, whole decades, with room for the last label.
+    low, high = np.floor(np.log10(kls.min())), np.log10(kls.max()) + 0.6
+    axes.set(xscale="log", xlabel="KL(aligned, prior), nats an answer", xlim=(10**low, 10**high))
+    decades = 10 ** np.arange(low, np.floor(high) + 1)
+    axes.set_xticks(decades, [f"{decade:g}" for decade in decades])
 
 
-def _against_beta(axes: Axes, wide: pd.DataFrame, quantity: str) -> None:
+def _against_beta(axes: Axes, wide: pd.DataFrame, quantity: str, betas: list[float]) -> None:
     for method, some in _by_method(wide):
         marker, colour, _ = METHODS[method]
         apart = 1 + 0.03 * (list(METHODS).index(method) - 2)  # where betas coincide
@@ -76,8 +84,9 @@ def _against_beta(axes: Axes, wide: pd.DataFrame, quantity: str) -> None:
         )
     axes.axhline(1, color=style.GREY, lw=0.6, ls=":")
     axes.axhline(0, color=style.GREY, lw=0.6, ls=":")
-    betas = sorted(wide.index.get_level_values("beta").unique())
-    axes.set(xscale="log", xlabel="β (stronger alignment to the left)")
+    if wide["value"][quantity].isna().all():
+        axes.annotate("aimed at another law", (0.5, 0.5), xycoords="axes fraction", ha="center", color=style.GREY)
+    axes.set(xscale="log", xlabel="β (stronger alignment to the left)", xlim=(betas[0] / 1.3, betas[-1] * 1.3))
     axes.set_xticks(betas, [f"{beta:g}" for beta in betas])
     axes.minorticks_off()
 

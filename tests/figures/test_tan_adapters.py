@@ -39,6 +39,21 @@ def test_every_adapter_is_where_its_card_says(adapters):
     np.testing.assert_allclose([sorted(bar[:, 1]) for bar in bars], [[0.3, 0.6]] * 3)
 
 
+def test_rewards_share_their_axes_and_one_legend_names_all_methods(adapters):
+    """Also where a reward has one adapter alone, whose method aims at another law."""
+    other = adapters[(adapters.reward == "sentiment") & (adapters.method == "dpo") & (adapters.beta == 0.3)]
+    law = other.quantity.isin(tan_adapters.TO_OPTIMUM)
+    other = other.assign(reward="finegrained", method="online-ipo", value=other.value.mask(law))
+    figure = tan_adapters.draw(pd.concat([adapters, other]))
+    assert figure.axes[0].get_title(loc="left") == "a  Summaries: bought and paid"
+    for column in range(3):
+        assert len({axes.get_xlim() for axes in figure.axes[column::3]}) == 1
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(named) == sorted(tan_adapters.METHODS[name][2] for name in ("rloo", "dpo", "online-ipo"))
+    said = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert [axes for axes, texts in enumerate(said) if "aimed at another law" in texts] == [1, 2]
+
+
 def test_a_method_without_a_mark(adapters):
     with pytest.raises(ValueError, match="no mark for the methods grpo"):
         tan_adapters.draw(adapters.replace("rloo", "grpo"))
