@@ -163,6 +163,13 @@ def test_each_preset_has_its_way(monkeypatch, tmp_path):
     assert (parts.base.name, size, real) == ("tiny-prior", SMOKE, False)
 
 
-def test_nothing_ships_nothing_is_concluded(tmp_path):
+def test_nothing_ships_nothing_is_concluded(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no rows of controlled decoding"):
         shipped_tables.read(tmp_path)
+    monkeypatch.setattr(shipped_tables, "shipped", lambda _: tmp_path)
+    monkeypatch.setattr(run, "default_parts", None)
+    said = run.default(Results.open(tmp_path, "default"), 0)
+    assert [entry.id for entry in said] == [one.id for one in (*sentences(CONTROLLED), *summaries(CONTROLLED))]
+    assert {entry.verdict for entry in said} == {"not-testable-here"}
+    assert not any(entry.faults() for entry in said)
+    assert all("No rows ship" in entry.assumptions and "random" not in entry.assumptions for entry in said)
