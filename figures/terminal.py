@@ -91,7 +91,8 @@ def bound(check: Check) -> str:
 
 def fitness(probes: Iterable[Any]) -> Table:
     """What was looked at, what was found, and what to do; probes have the fields what, found, ok and advice."""
-    table = Table("what", "found", "", "what to do")
+    names = ("what", "found", "", "what to do")
+    table = Table(*(Column(name, overflow="fold") for name in names))  # a command is never cut short
     for probe in probes:
         state = "ok" if probe.ok and not probe.advice else "look" if probe.ok else "WRONG"
         table.add_row(Text(probe.what), Text(probe.found), state, Text(probe.advice))
