@@ -6,7 +6,7 @@ looked at. FreeType and the fonts come with matplotlib, which is pinned.
 
 import hashlib
 import json
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,4 +33,6 @@ def hashes(names: list[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(hashes(sys.argv[1:] or list(FIGURES)), indent=1))
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="Of figures; else all.")
+    print(json.dumps(hashes(parser.parse_args().names or list(FIGURES)), indent=1))
