@@ -16,7 +16,7 @@ from empirical.doctor import probes, refuse_without_models
 from empirical.errors import InputError
 from empirical.presets import PRESETS, TORCH, Backend, Preset
 from empirical.results import Results, checked_with
-from empirical.targets import CONTROLLED, GUIDED, IDS, SECTIONS, STUDY, TRADEOFF, listed, near, room, selected
+from empirical.targets import CONTROLLED, GUIDED, IDS, SECTIONS, STUDY, TRADEOFF, listed, near, selected
 from figures import redraw, terminal, tex
 from figures.report import build
 from theory import ledger
@@ -261,7 +261,7 @@ def finish(
 def _of_size(preset: str, ids: Sequence[str]) -> list[str]:
     """All of the ids, but at a small preset no claim about the exact worlds: those need worlds of full size."""
     small = _preset(preset).small
-    return [name for name in ids if not (small and name in REGISTRY and room(name) == "toy")]
+    return [name for name in ids if not (small and name in REGISTRY and REGISTRY[name].room == "toy")]
 
 
 def _known(folder: Path) -> dict[str, Entry]:

@@ -73,7 +73,7 @@ def selected(targets: Sequence[str]) -> list[str]:
     >>> selected(["tan.prop1", "tan.prop1"])
     ['tan.prop1']
     """
-    rooms = {name: room(name) for name in REGISTRY} | dict.fromkeys(EXPERIMENTS, "toy")
+    rooms = {name: claim.room for name, claim in REGISTRY.items()} | dict.fromkeys(EXPERIMENTS, "toy")
     rooms |= dict.fromkeys(STUDY, "empirical")
     chosen: dict[str, None] = {}
     for target in targets:
@@ -93,8 +93,3 @@ def near(name: str, among: Iterable[str]) -> str:
     found = get_close_matches(name, list(among), n=3, cutoff=0.5)
     shows = "`python paper_repro.py list` shows all"
     return f"the nearest are {', '.join(found)}, and {shows}" if found else shows
-
-
-def room(claim: str) -> str:
-    """theory or toy: where a claim's evidence stands."""
-    return REGISTRY[claim].evidence.__module__.partition(".")[0]

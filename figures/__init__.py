@@ -1,6 +1,5 @@
 """Figures and the report: they read tables and run nothing."""
 
-from concurrent.futures import ProcessPoolExecutor
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -45,8 +44,6 @@ _NAMES = [
 FIGURES: dict[str, ModuleType] = {name: import_module(f"figures.{name}") for name in _NAMES}
 """Name -> a module with COLUMNS (what it reads of which tables), TABLES (their names), CAPTION (its point) and
 draw(*tables) -> Figure."""
-AT_ONCE = 4
-"""Up to so many figures are drawn in this process: another one costs more than it saves."""
 
 
 def draw(name: str, *tables: pd.DataFrame) -> Figure:
@@ -72,21 +69,14 @@ def draw(name: str, *tables: pd.DataFrame) -> Figure:
 def redraw(results: Path, pgf: bool = False) -> list[str]:
     """Draw every figure whose tables are in `results`, as PDF and PNG; return the names of the figures drawn.
 
-    pgf: for LaTeX too, see `figures.style.save`. Drawn in as many processes as there are processors.
+    pgf: for LaTeX too, see `figures.style.save`.
     """
-    found = [name for name in FIGURES if all(path.is_file() for path in _tables(results, name))]
-    if len(found) <= AT_ONCE:
-        for name in found:
-            _save(results, name, pgf)
-        return found
-    with ProcessPoolExecutor() as pool:
-        list(pool.map(_save, [results] * len(found), found, [pgf] * len(found)))
-    return found
+    found = {name: _tables(results, module) for name, module in FIGURES.items()}
+    drawn = {name: paths for name, paths in found.items() if all(path.is_file() for path in paths)}
+    for name, paths in drawn.items():
+        style.save(draw(name, *map(pd.read_csv, paths)), results / "figures", name, pgf)
+    return list(drawn)
 
 
-def _tables(results: Path, name: str) -> list[Path]:
-    return [results / "tables" / f"{table}.csv" for table in FIGURES[name].TABLES]
-
-
-def _save(results: Path, name: str, pgf: bool) -> None:
-    style.save(draw(name, *map(pd.read_csv, _tables(results, name))), results / "figures", name, pgf)
+def _tables(results: Path, module: ModuleType) -> list[Path]:
+    return [results / "tables" / f"{table}.csv" for table in module.TABLES]

@@ -67,6 +67,11 @@ class Claim:
     assumptions: str
     evidence: Callable[[np.random.Generator], Evidence]
 
+    @property
+    def room(self) -> str:
+        """theory or toy: where the evidence stands."""
+        return self.evidence.__module__.partition(".")[0]
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -110,7 +110,7 @@ def room(claim: str) -> str:
     >>> room("tan.prop1"), room("tan.fig1"), room("tan.fig2")
     ('theory', 'toy', 'empirical')
     """
-    return REGISTRY[claim].evidence.__module__.split(".")[0] if claim in REGISTRY else "empirical"
+    return REGISTRY[claim].room if claim in REGISTRY else "empirical"
 
 
 def figures_of(claim: str) -> tuple[str, ...]:
