@@ -56,6 +56,7 @@ LIVE = Size(
 STANDARD = Size(
     prompts=12, answers=2, single=8, pool=64, opponents=16, K=(1, 2, 4, 8, 16), weights=(0.25, 0.5), tuned=1
 )  # fmt: skip
-"""What the shipped tables were made with: a million tokens if no answer ends early, some hour of a core."""
+"""For the tables that ship: 1.3 million tokens if no answer ends early, some two hours of a core."""
 PAPER = Size(prompts=40, answers=16, single=64, pool=256, opponents=32)
+"""49 million tokens: days of two cores."""
 SIZES = {"live": LIVE, "standard": STANDARD, "paper": PAPER}
