@@ -134,14 +134,21 @@ def _condition(rows: pd.DataFrame) -> str:
     """One condition: its value, or the ends of its items, and what the rule asks."""
     first, ends = rows.iloc[0], rows.sort_values("value")
     shown = [ends.iloc[0]] if len(rows) == 1 else [ends.iloc[0], ends.iloc[-1]]
-    values = " to ".join(f"{_number(one['value'])} [{_number(one['low'])}, {_number(one['high'])}]" for one in shown)
+    values = " to ".join(map(_interval, shown))
     sides = [f"{word} {_number(first[word])}" for word in ("above", "below") if pd.notna(first[word])]
     name = str(first["quantity"]).partition("_")[2].replace("_", " ")
     return f"{name} {values} (asked: {' and '.join(sides)})"
 
 
+def _interval(row: pd.Series) -> str:
+    if pd.isna(row["value"]):
+        return "has no value here"
+    ends = "no interval" if pd.isna(row["low"]) else f"{_number(row['low'])}, {_number(row['high'])}"
+    return f"{_number(row['value'])} [{ends}]"
+
+
 def _number(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.3g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")
 
 
 def legend(part: Figure | SubFigure, axes: Axes, estimated: bool, columns: int = 5) -> None:

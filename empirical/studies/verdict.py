@@ -85,4 +85,7 @@ def shown(condition: Condition, measured: pd.DataFrame) -> str:
 
 
 def _interval(row: Any) -> str:
-    return f"{row['value']:+.3g} [{row['low']:+.3g}, {row['high']:+.3g}]"
+    if pd.isna(row["value"]):
+        return "has no value here"
+    ends = "no interval" if pd.isna(row["low"]) else f"{row['low']:+.3g}, {row['high']:+.3g}"
+    return f"{row['value']:+.3g} [{ends}]"

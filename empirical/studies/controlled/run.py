@@ -15,7 +15,6 @@ from empirical.adapter_cards import cards_in
 from empirical.errors import InputError, one_sentence
 from empirical.models import default_prior
 from empirical.precision import use_fast_float32
-from empirical.preregistration import CONTROLLED, sentences, summaries
 from empirical.presets import Preset
 from empirical.progress import stage
 from empirical.results import Results
@@ -30,7 +29,6 @@ from empirical.studies.controlled.summing import cells_from
 from empirical.studies.controlled.tables import measured_from, tables
 from empirical.studies.controlled.tiny_parts import tiny_parts
 from empirical.studies.controlled.verdict import entries
-from empirical.studies.entries import Writer
 from empirical.tiny import tiny_triple
 from theory.ledger import Entry
 
@@ -50,21 +48,12 @@ def study(results: Results, preset: Preset, seed: int) -> list[Entry]:
 
 def default(results: Results, seed: int, live: bool = True) -> list[Entry]:
     """Every table and verdict from the rows that ship, and a small live run beside them, as cd_live."""
-    if not shipped_tables.there():
-        return untested()
     kept, about = shipped_tables.read()
     made = conclude(results, kept, about, seed, real=True)
     if live:
         small = collected(default_parts(LIVE), LIVE, results.samples)[0]
         results.write_tables({"cd_live": small["cells"]})
     return made
-
-
-def untested() -> list[Entry]:
-    """What is said of the eight experiments where no rows ship."""
-    why = "No rows ship with this copy; `python -m empirical.studies.controlled.run` draws them, in hours"
-    writer, every = Writer("cd", why, real=False), [*sentences(CONTROLLED), *summaries(CONTROLLED)]
-    return [replace(writer.entry(one, "inconclusive", "", [], []), assumptions=f"{why}.") for one in every]
 
 
 def whole(results: Results, parts: Parts, size: Size, seed: int, real: bool, hh: Path | None = None) -> list[Entry]:
@@ -111,7 +100,7 @@ def conclude(
     scale = (
         f"{about['base']['name']} in place of PaLM 2-XXS; at most {size['prompts']} prompts a task, {size['answers']} "
         f"answers to each where candidates are chosen from, {size['single']} elsewhere, cut at {size['max_new']} "
-        f"tokens; blocks of {size['block']} tokens unless said"
+        f"tokens; blocks of {size['block']} tokens unless said; two curves that share no KL cannot be compared"
     )
     with stage("checks and controls"):
         return entries(data, found["cd_measures"], scale, real)

@@ -23,15 +23,10 @@ def save(folder: Path, tables: dict[str, pd.DataFrame | None], about: dict[str, 
     write_text(folder / "about.json", json.dumps(about, indent=1) + "\n")
 
 
-def there(folder: Path | None = None) -> bool:
-    """Whether there are rows to conclude from."""
-    return ((folder or shipped("controlled")) / "cells.csv").is_file()
-
-
 def read(folder: Path | None = None) -> tuple[dict[str, pd.DataFrame | None], dict[str, Any]]:
     """The tables by name, None where one does not ship, and what about.json says. Raises InputError without cells."""
     folder = folder or shipped("controlled")
-    if not there(folder):
+    if not (folder / "cells.csv").is_file():
         raise InputError(
             f"There are no rows of controlled decoding in {folder}; `python -m empirical.studies.controlled.run` makes "
             "them."

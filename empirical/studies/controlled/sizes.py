@@ -49,8 +49,8 @@ SMOKE = Size(
 )  # fmt: skip
 """For tiny random models, in seconds."""
 LIVE = Size(
-    prompts=2, answers=2, single=2, pool=16, opponents=8, K=(1, 4), K_answers=(4, 8, 16), M=(16, 32), strengths=(2.0,),
-    weights=(0.5,), betas=1, tuned=1,
+    prompts=2, answers=2, single=2, pool=16, opponents=8, max_new=32, K=(1, 4), K_answers=(4, 8, 16), M=(16, 32),
+    strengths=(2.0,), weights=(0.5,), betas=1, tuned=1,
 )  # fmt: skip
 """Every method once or twice, in minutes on two cores: shows that the code makes such rows, and decides nothing."""
 STANDARD = Size(

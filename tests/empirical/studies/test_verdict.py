@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from empirical.corpora import pool
-from empirical.preregistration import sentences, summaries
+from empirical.preregistration import Condition, sentences, summaries
 from empirical.prompts import prompt_id, study_prompts
 from empirical.schemes import study_schemes
 from empirical.store import Shards
@@ -15,7 +15,7 @@ from empirical.studies import verdict
 from empirical.studies.collecting import collect, fingerprint
 from empirical.studies.controls import CALLED, DEALT, PLANTED, dealt, null_control
 from empirical.studies.findings import findings
-from empirical.studies.verdict import entries
+from empirical.studies.verdict import entries, shown
 
 SCHEMES = study_schemes()
 
@@ -125,3 +125,14 @@ def test_planted_data_break_their_sentences(study):
             assert one.verdict(pd.DataFrame(planted), 20) == "not-reproduced", one.id
     assert set(PLANTED) <= {one.id for one in sentences()}
     assert found.chains.steps > 0
+
+
+def test_what_could_not_be_measured_is_said_in_words():
+    """A value without an interval, and none at all; a measured one keeps its figures."""
+    nan = float("nan")
+    table = pd.DataFrame(
+        [("both", 1.0, 0.5, 1.5), ("value", 1.0, nan, nan), ("none", nan, nan, nan)],
+        columns=["quantity", "value", "low", "high"],
+    ).assign(law="none", item="")
+    said = [shown(Condition(name, "none", above=0.0), table) for name in table.quantity]
+    assert said == ["both +1 [+0.5, +1.5]", "value +1 [no interval]", "none has no value here"]

@@ -1,6 +1,7 @@
 """The study on the tiny model from its models to the ledger: rows, cells, tables, verdicts, resuming and shipping."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from importlib import import_module
 
 import numpy as np
@@ -14,6 +15,7 @@ from empirical.errors import InputError
 from empirical.preregistration import CONTROLLED, sentences, summaries
 from empirical.presets import PRESETS
 from empirical.results import Results
+from empirical.shipped import shipped
 from empirical.studies.controlled import collecting, run, shipped_tables
 from empirical.studies.controlled.cells import (
     BASE,
@@ -33,7 +35,7 @@ from empirical.studies.controlled.cells import (
     chosen,
 )
 from empirical.studies.controlled.settings import POOL, Setting
-from empirical.studies.controlled.sizes import PAPER, SMOKE
+from empirical.studies.controlled.sizes import PAPER, SMOKE, STANDARD
 from empirical.studies.controlled.summing import cells_from
 from empirical.studies.controlled.tiny_parts import PROMPTS
 
@@ -163,13 +165,15 @@ def test_each_preset_has_its_way(monkeypatch, tmp_path):
     assert (parts.base.name, size, real) == ("tiny-prior", SMOKE, False)
 
 
-def test_nothing_ships_nothing_is_concluded(tmp_path, monkeypatch):
+def test_nothing_is_concluded_from_nothing(tmp_path):
     with pytest.raises(InputError, match="no rows of controlled decoding"):
         shipped_tables.read(tmp_path)
-    monkeypatch.setattr(shipped_tables, "shipped", lambda _: tmp_path)
-    monkeypatch.setattr(run, "default_parts", None)
-    said = run.default(Results.open(tmp_path, "default"), 0)
-    assert [entry.id for entry in said] == [one.id for one in (*sentences(CONTROLLED), *summaries(CONTROLLED))]
-    assert {entry.verdict for entry in said} == {"not-testable-here"}
-    assert not any(entry.faults() for entry in said)
-    assert all("No rows ship" in entry.assumptions and "random" not in entry.assumptions for entry in said)
+
+
+def test_the_rows_that_ship_are_whole_and_of_the_scorers_that_ship():
+    kept, about = shipped_tables.read()
+    assert all(table is not None for table in kept.values())
+    config = json.loads((shipped("scorers") / "hh-q" / "config.json").read_text(encoding="utf-8"))
+    assert about["base"]["sha256"] == config["sha256"]
+    assert about["size"] == json.loads(json.dumps(asdict(STANDARD)))
+    assert kept["cells"].groupby("task").prompt_id.nunique().to_dict() == dict.fromkeys(TASKS, STANDARD.prompts)
