@@ -74,7 +74,7 @@ def test_the_last_token_is_pooled_whatever_the_pad_token_is(classifier, tokenize
 
 
 def test_an_end_that_is_fed_moves_the_score(classifier, tokenizer):
-    """An answer and the same one cut differ by an EOS alone; a causal network that skipped it would score them alike."""
+    """An answer and the same one cut differ by an EOS alone; a network that skipped it would score them alike."""
     where = classifier(num_labels=1, pad_token_id=0)
     ended, cut, _ = load_classifier(where, tokenizer, form="{prompt}{answer}", closes=True).score(scored())
     assert ended != cut
