@@ -62,3 +62,27 @@ def test_steps_are_shared_among_prompts():
     strings = strings_of(k=1, p=40, n=2)
     assert chains(strings, strings.log_kept, np.random.default_rng(0)).steps == 5_000
     assert chains(strings, strings.log_kept, np.random.default_rng(0), steps=100).steps == 1_000
+
+
+def test_a_chain_that_never_moves_is_one_draw():
+    """One text of e^1000 times the weight of the others: chains that begin there stay, the others move there once."""
+    strings = strings_of(k=1, p=40)
+    log_w = np.where(np.arange(5) == 2, 1_000.0, 0.0) + np.zeros(strings.x.shape)
+    found = chains(strings, log_w, np.random.default_rng(3))
+    stuck = found.accepted == 0
+    assert 0 < stuck.sum() < 40
+    assert (found.ess[stuck] == 1).all(), "and not all their length"
+    assert (found.ess[~stuck] > 1).all(), "one draw is not the answer to everything"
+
+
+def test_a_weight_lost_to_cancellation_stops_the_chain():
+    """log(1 - cut) in float32 is -inf where the kept mass is 1e-9: that text would never be held again."""
+    strings = strings_of()
+    log_w = strings.log_kept.copy()
+    log_w[0, 0, 0] = np.log(1e-9)
+    assert np.isfinite(chains(strings, log_w, np.random.default_rng(1)).accepted).all()
+    with np.errstate(divide="ignore"):
+        log_w[0, 0, 0] = np.log(1 - np.float32(1 - 1e-9))
+    assert log_w[0, 0, 0] == -np.inf
+    with pytest.raises(ValueError, match="log-weight must be finite"):
+        chains(strings, log_w, np.random.default_rng(1))

@@ -73,6 +73,15 @@ def test_the_last_token_is_pooled_whatever_the_pad_token_is(classifier, tokenize
         assert value == pytest.approx(expected.item(), abs=1e-6)  # float32, one product of depth 16
 
 
+def test_an_end_that_is_fed_moves_the_score(classifier, tokenizer):
+    """An answer and the same one cut differ by an EOS alone; a network that skipped it would score them alike."""
+    where = classifier(num_labels=1, pad_token_id=0)
+    ended, cut, _ = load_classifier(where, tokenizer, form="{prompt}{answer}", closes=True).score(scored())
+    assert ended != cut
+    ended, cut, _ = load_classifier(where, tokenizer, form="{prompt}{answer}", closes=False).score(scored())
+    assert ended == cut, "where no end is fed, none moves the score"
+
+
 def test_padding_moves_transformers_own_pooling(classifier, tokenizer):
     """The control of the test above: left to its pad token, the classifier skips the EOS that closes an answer."""
     reward = load_classifier(classifier(num_labels=1, pad_token_id=0), tokenizer, form="{prompt}{answer}", closes=True)

@@ -62,9 +62,10 @@ def test_a_moved_text_goes_on_and_an_old_one_leaves_no_trace():
     with torch.inference_mode():
         decoder.place(decoder.read([1, 2, 3, 4, 5, 6, 7, 8]), [0])
         decoder.place(decoder.read([3, 1]), [1])
-        decoder.move(1, 0, 2)
-        states = decoder.step(torch.tensor([4]), torch.tensor([2]))
-        expected = network(torch.tensor([[3, 1, 4]])).logits[0, -1]
+        decoder.step(torch.tensor([4]), torch.tensor([2]), [1])
+        decoder.move(1, 0, 3)
+        states = decoder.step(torch.tensor([9]), torch.tensor([3]))
+        expected = network(torch.tensor([[3, 1, 4, 9]])).logits[0, -1]
         torch.testing.assert_close(decoder.logits(states)[0], expected, atol=1e-6, rtol=0)
 
 
