@@ -1,11 +1,16 @@
 """Intervals: coverage on a law with a known correlation, and what ignoring clusters would do."""
 
+import tracemalloc
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import statsmodels.api as sm
+from scipy.stats import pearsonr, spearmanr
 
-from empirical.corpora import Pool, cell_moments, draw_corpora, split
+import empirical.intervals
+from empirical.corpora import Pool, cell_moments, draw_corpora, split, weighted_spearman
 from empirical.intervals import cluster_intervals, percentiles, slope
 
 COUNTS = SimpleNamespace(seed=0, corpus_size=200, resamples=200)
@@ -44,6 +49,80 @@ def test_coverage_of_the_between_scheme_correlation():
     ]
     inside = [f["between_schemes_pearson"].low <= -0.9 <= f["between_schemes_pearson"].high for f in covered]
     assert np.mean(inside) >= 0.8
+
+
+def test_coverage_of_the_corpora_s_correlation():
+    """40 seeds against the planted law of corpora of 200; of 95 % intervals fewer than 80 % hold it once in 1e4."""
+    # Schemes' covariance and a 200th of that of prompts and noise: -.9 + 3.6 / 200 over 1 + 4.25 / 200.
+    planted = (-0.9 + 3.6 / 200) / (1 + 4.25 / 200)
+    found = [
+        intervals(clustered(seed), SimpleNamespace(seed=seed, corpus_size=200, resamples=100))["corpus_pearson"]
+        for seed in range(40)
+    ]
+    assert np.mean([one.low <= planted <= one.high for one in found]) >= 0.8
+    slim = [(one.value - one.value * 0.05, one.value + one.value * 0.05) for one in found]
+    assert np.mean([min(side) <= planted <= max(side) for side in slim]) < 0.8  # a narrower one would be noticed
+
+
+def test_more_corpora_of_the_same_schemes_tell_no_more():
+    """Ten times the corpora of 12 schemes are still 12 points: the interval stays as wide, by ranks too."""
+    strings = clustered(5)
+    weights = strings.weights("local")
+    few, many = (
+        cluster_intervals(strings, weights, draw_corpora(strings, weights, 200, n, np.random.default_rng(0)), COUNTS)
+        for n in (50, 500)
+    )
+    for name in ("corpus_pearson", "corpus_spearman"):
+        widths = [found[name].high - found[name].low for found in (few, many)]
+        assert widths[1] > 0.9 * widths[0] > 0.05  # resampled by corpus the second would be 0.32 of the first
+
+
+def test_both_levels_have_both_correlations():
+    """SciPy's Pearson and Spearman of the strings and of the drawn corpora; rewards are bent so that they differ."""
+    straight = clustered(6)
+    strings = Pool(straight.schemes, straight.prompts, straight.x, np.exp(2 * straight.r), straight.log_kept)
+    weights = strings.weights("local")
+    means = draw_corpora(strings, weights, 200, 200, np.random.default_rng(0))
+    found = cluster_intervals(strings, weights, means, COUNTS)
+    for level, sides in (("string", (strings.x, strings.r)), ("corpus", means)):
+        x, r = (side.ravel() for side in sides)
+        measured = [found[f"{level}_{name}"].value for name in ("pearson", "spearman")]
+        expected = [pearsonr(x, r).statistic, spearmanr(x, r).statistic]
+        assert measured == pytest.approx(expected, abs=1e-9)  # moments of rewards up to 1e6 cancel some of 16 digits
+        assert abs(expected[0] - expected[1]) > 0.05  # either in the other's place would be noticed
+
+
+def test_a_resample_is_dropped_before_the_next():
+    """150 resamples more do not hold 150 more copies of the strings, as SciPy's bootstrap would."""
+    strings, peaks = clustered(0, n=40), []
+    for resamples in (10, 160):
+        tracemalloc.start()
+        intervals(strings, SimpleNamespace(seed=0, corpus_size=200, resamples=resamples))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    copy = strings.x.nbytes
+    assert peaks[0] > copy  # it sees NumPy's arrays
+    assert peaks[1] - peaks[0] < 15 * copy
+
+
+def test_no_resample_outlives_its_correlation(monkeypatch):
+    """Of the weights that correlations were asked for, those of the one before may still be there, and no others."""
+    seen, alive = [], []
+
+    def asked(x, r, weights):
+        owner = weights if weights.base is None else weights.base
+        seen.append(weakref.ref(owner))
+        alive.append(sum(one() is not None for one in seen) * owner.nbytes / weights.nbytes)
+        return weighted_spearman(x, r, weights)
+
+    monkeypatch.setattr(empirical.intervals, "weighted_spearman", asked)
+    intervals(clustered(0))
+    assert len(alive) > 2 * COUNTS.resamples  # of strings, of corpora, and of the sample itself
+    assert max(alive) <= 2
+    held, alive[:] = [np.ones(9) for _ in range(3)], []
+    for weights in held:
+        asked(weights, weights, weights)
+    assert max(alive) == 3  # a list that keeps them would be noticed
 
 
 def test_drawn_corpora_agree_with_the_pooling_law():

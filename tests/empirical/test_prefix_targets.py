@@ -126,7 +126,7 @@ def test_the_gradient_is_that_of_theory_with_the_target_held_still(two, method):
     aim = targets(method, everything, scorer)
     scorer.zero_grad()
     prefix_loss(values, aim, weights=two.weights).backward()
-    apart = prefix_gradient(values.detach().numpy(), two.weights[:, None].numpy(), aim.numpy())[:, 0]
+    apart = prefix_gradient(values.detach().numpy(), two.weights[:, None].numpy(), aim.detach().numpy())[:, 0]
     cells = np.bincount(everything.tokens.numpy(), apart, minlength=6)
     expected = cells * float(scorer.reward_scale)  # dV / d offset
     np.testing.assert_allclose(scorer.query.bias.grad.numpy(), expected, atol=1e-14)  # sums of 56 numbers below 1

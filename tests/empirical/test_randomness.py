@@ -37,6 +37,13 @@ def test_uniform_across_samples():
     assert kstest(first**1.1, "uniform").pvalue < 1e-6
 
 
+def test_no_two_of_many_are_alike():
+    """Of 30,000 uniforms of 53 bits some two agree with probability 5e-8; of 24 bits 27 pairs do in the mean."""
+    drawn = uniforms(7, "p", "s", 0, 30_000)
+    assert len(np.unique(drawn)) == len(drawn)
+    assert len(np.unique(drawn.astype(np.float32))) < len(drawn)  # size and power: 5e-8 and 1 - e^-27
+
+
 def test_negative_sample():
     with pytest.raises(ValueError, match="sample number"):
         uniforms(0, "p", "s", -1, 1)

@@ -17,6 +17,7 @@ from empirical.rewards import (
     load_reward,
 )
 from empirical.scored import rewards_of
+from empirical.scoring import score
 from empirical.sentiment import load_sentiment
 from empirical.shipped import shipped
 
@@ -96,3 +97,15 @@ def test_a_reward_gives_one_finite_number_an_answer(values):
     with pytest.raises(RewardError, match="to 2 answers; it must give one finite number each"):
         rewards_of(Wrong(), scored())
     np.testing.assert_array_equal(rewards_of(SecretReward(), scored()), [2.0, -1.0])
+
+
+def test_an_answer_that_is_only_its_end_has_the_heads_own_level(triple):
+    """It has no words to average over: its features are 0 and its reward -w . m; a mean over none is NaN."""
+    head, eos = triple.reward, triple.prior.eos
+    answers = [[eos], [5, eos]]
+    features = score(triple.prior, [1, 2], answers, head.layer).features
+    found = rewards_of(head, Scored("p", answers, features, np.zeros(2), np.zeros(2)))
+    assert found[0] == pytest.approx(-float(head.weight.double() @ head.mean.double()), abs=1e-12)  # float64
+    assert found[1] != found[0]
+    with pytest.raises(RewardError, match="finite"):
+        rewards_of(head, Scored("p", answers, features / torch.tensor([[0.0], [1.0]]), np.zeros(2), np.zeros(2)))

@@ -89,6 +89,15 @@ def test_nucleus_survives_a_large_vocabulary_in_half_precision():
     assert kept == pytest.approx(2048, rel=0.03)
 
 
+def test_nucleus_survives_numpys_running_sum_in_half_precision():
+    """NumPy adds float16 up in float16: terms of 1 / 8192 no longer move a sum of 1/2, whose ulp is eight of them."""
+    log_p = normalised(np.zeros(8192, np.float16))
+    assert np.exp(log_p).cumsum()[-1] < 0.6  # the planted bug: the sum of all tokens
+    kept = int(np.isfinite(nucleus(0.6)(log_p)).sum())
+    # float16 rounds log 8192 = 9.01 by up to 1/256, so the mass of a token by as much.
+    assert kept == pytest.approx(0.6 * 8192, rel=1 / 256)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 @pytest.mark.parametrize("mass", [0.1113, 0.3332, 0.7137, 0.8999])
 def test_nucleus_adds_up_in_double_precision(dtype, mass):

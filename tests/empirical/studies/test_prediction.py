@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from empirical.prediction import Corpus, recommend
+from empirical.prediction import LAWS, Corpus, recommend
 from empirical.preregistration import registered
 from empirical.presets import Settings
 from empirical.prompts import prompt_id, study_prompts
@@ -182,6 +182,18 @@ def test_calibration_and_evidence_on_a_world_whose_truth_is_known(few_schemes, s
     assert len(items) == 6
     tilted = list(evidence(record, corpus, log_w + 1, rows, few_schemes, replace(small, resamples=200)))
     assert not tilted[2].passed, "weights that do not average 1 are no ratio of laws"
+
+
+def test_bands_are_the_same_on_every_run_and_others_with_another_seed(few_schemes, small):
+    """What is drawn around the predictions and their curve, twice from one seed and once from another."""
+    corpus, log_w, _ = synthetic([3, 0], few_schemes)
+    first, again, other = (
+        tables("w", 32, corpus, dict.fromkeys(LAWS, log_w), None, few_schemes, replace(small, seed=seed))
+        for seed in (1, 1, 2)
+    )
+    for name in ("tan_prediction", "tan_prediction_temperature"):
+        pd.testing.assert_frame_equal(first[name], again[name])
+        assert (first[name].low != other[name].low).any()
 
 
 def test_no_difference_no_share():

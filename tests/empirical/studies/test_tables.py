@@ -60,3 +60,28 @@ def test_kl_and_tau_from_ancestral_rows():
     assert found["tau_secret_reward"] == Interval(
         pytest.approx(2 / (1 + 5)), pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)
     )
+
+
+def curved():
+    """Four schemes whose strings are all alike and lie on a curve, for two prompts."""
+    places = {"ancestral": -10.0, "b": -3.0, "c": -2.0, "d": -1.0}
+    rows = [
+        {"scheme": scheme, "prompt_id": prompt, "sample_id": n, "log_prior": x, "reward": x**3}
+        for scheme, x in places.items()
+        for prompt in "pq"
+        for n in range(2)
+    ]
+    table = pd.DataFrame(rows).assign(log_kept=0.0)
+    return table.assign(log_aligned=table.log_prior + table.sample_id), np.array(list(places.values()))
+
+
+def test_ranks_and_values_at_both_levels(small):
+    """On a rising curve Spearman's correlation is 1, Pearson's that of four points, for strings and corpora alike."""
+    rows, x = curved()
+    found = tables("curve", rows, [], small, per_scheme=False)["tan_tradeoff"].query("law == 'global'")
+    values = found.set_index("quantity").value
+    pearson = np.corrcoef(x, x**3)[0, 1]
+    assert pearson < 0.99
+    for level in ("string", "corpus"):
+        assert values[f"{level}_pearson"] == pytest.approx(pearson, abs=1e-9)  # float64
+        assert values[f"{level}_spearman"] == pytest.approx(1, abs=1e-9)
