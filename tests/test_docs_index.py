@@ -8,7 +8,7 @@ import pytest
 import paper_repro
 from figures import FIGURES
 from tests.documents import MADE, pages, text
-from tests.pitfalls.test_list import PITFALLS, exists
+from tests.zoo.entries import entries
 from theory.ledger import REGISTRY
 
 NAMED = re.compile(r"`((?:tan|cd|chang|new)\.[\w.-]+)`")
@@ -58,13 +58,9 @@ def test_every_erratum_is_explained_once():
     assert [name for name in explained if REGISTRY[name].verdict != "erratum"] == []
 
 
-def test_the_traps_are_those_of_the_list_and_their_tests_exist():
+def test_the_traps_are_those_of_the_zoo():
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text("docs/footguns.md").splitlines()]
-    guarded = [row for row in rows if row and row[-1].startswith("`tests/")]
-    numbered = {int(row[0]): row for row in guarded if len(row) == 4}
-    assert set(numbered) == {pitfall["number"] for pitfall in PITFALLS}
-    for pitfall in PITFALLS:
-        assert numbered[pitfall["number"]][1] == pitfall["what"]
-        assert numbered[pitfall["number"]][-1].strip("`") in pitfall["tests"]
-    assert all(exists(row[-1].strip("`")) for row in guarded)
-    assert len(guarded) > len(numbered)
+    guards = {int(row[0]): row[-1].strip("`") for row in rows if row and row[0].isdigit()}
+    assert set(guards) == {number for entry in entries() for number in entry.pitfalls}
+    for number, test in guards.items():
+        assert any(test in entry.tests for entry in entries() if number in entry.pitfalls), number

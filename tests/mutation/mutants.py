@@ -1,4 +1,7 @@
-"""Mutants of one module of theory/: made, run and reported by mutmut in a copy of the sources and their tests."""
+"""Mutants of one module: made, run and reported by mutmut in a copy of the sources and their tests.
+
+A module of theory/ is named by its stem, one of another room by its path with dots: toy.simpson.
+"""
 
 import json
 import os
@@ -47,9 +50,9 @@ PROJECT = """
 addopts = "--strict-markers --import-mode=importlib -p no:cacheprovider -p no:xdist -k 'not test_claims'"
 filterwarnings = ["error"]
 [tool.mutmut]
-source_paths = ["theory"]
+source_paths = ["{room}"]
 only_mutate = ["{source}"]
-also_copy = ["tests"]
+also_copy = {copied}
 pytest_add_cli_args_test_selection = {tests}
 timeout_multiplier = 4.0
 timeout_constant = 2.0
@@ -107,8 +110,29 @@ def changed(difference: str) -> Change:
     return was, now
 
 
+def source_of(module: str) -> str:
+    """The file of a module: theory/adaptors.py, toy/simpson.py.
+
+    >>> source_of("empirical.control.rounds")
+    'empirical/control/rounds.py'
+    """
+    return f"{module.replace('.', '/')}.py" if "." in module else f"theory/{module}.py"
+
+
 def files_of(module: str) -> list[str]:
-    """test_<module>.py, its parts test_<module>_<part>.py where no module has that longer name, the rules of arrays."""
+    """The test files that answer for a module.
+
+    In theory test_<module>.py, its parts test_<module>_<part>.py where no module has that longer name, and the rules of
+    arrays; in other rooms the file that mirrors it and those of the room that import it by name.
+    """
+    if "." in module:
+        room = module.partition(".")[0]
+        above, _, stem = module.rpartition(".")
+        name = rf"from {re.escape(module)} import|from {re.escape(above)} import .*\b{stem}\b"
+        paths = [path for path in sorted((ROOT / "tests" / room).rglob("test_*.py")) if "claims" not in path.parts]
+        mirror = ROOT / "tests" / Path(source_of(module)).with_name(f"test_{stem}.py")
+        named = [path for path in paths if path == mirror or re.search(name, path.read_text(encoding="utf-8"))]
+        return [path.relative_to(ROOT).as_posix() for path in named]
     modules = {path.stem for path in (ROOT / "theory").glob("*.py")}
     parts = [path.stem.removeprefix("test_") for path in sorted((ROOT / "tests/theory").glob(f"test_{module}_*.py"))]
     longer = [name for name in modules if name.startswith(f"{module}_")]
@@ -119,12 +143,16 @@ def files_of(module: str) -> list[str]:
 
 def measure(module: str, folder: Path, sample: int | None = None, seed: int = 0) -> Outcome:
     """Run the mutants of a module (all, or a seeded sample) in `folder`. Raises ValueError without a whole report."""
-    tests = files_of(module)
-    for room in ("theory", "tests/theory"):
-        ignored = shutil.ignore_patterns("__pycache__", *(["claims"] if room.startswith("tests") else []))
-        shutil.copytree(ROOT / room, folder / room, ignore=ignored)
-    (folder / "tests/conftest.py").write_text(CONFTEST)
-    (folder / "pyproject.toml").write_text(PROJECT.format(source=f"theory/{module}.py", tests=json.dumps(tests)))
+    source, tests = source_of(module), files_of(module)
+    room, alone = source.partition("/")[0], "." not in module
+    copied = ["tests"] if alone else sorted({"theory", "toy", "empirical", "figures", "tests"} - {room})
+    for name in ("theory", "tests/theory") if alone else (room, *copied):
+        ignored = shutil.ignore_patterns("__pycache__", *(["claims"] if name == "tests/theory" else []))
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    fixtures = "" if alone else (ROOT / "tests/conftest.py").read_text(encoding="utf-8")
+    (folder / "tests/conftest.py").write_text(fixtures + CONFTEST)
+    project = PROJECT.format(room=room, source=source, copied=json.dumps(copied), tests=json.dumps(tests))
+    (folder / "pyproject.toml").write_text(project)
     names: list[str] = []
     if sample is not None:
         known = json.loads(_call(folder, [sys.executable, "-c", NAMES]).splitlines()[-1])
