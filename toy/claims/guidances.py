@@ -69,7 +69,7 @@ def generative(rng: np.random.Generator) -> Evidence:
     kind="experiment",
     statement="Attribution bridges the two guidances: classifier-free guidance is classifier guidance of P_G by "
     "D(y) = p(e|y), its success probabilities being those of the model without the evidence, "
-    "P⁻(r=1|s,a) = p(e|s,a).",
+    "P⁻(r=1|s⁻,a) = p(e|s⁻,a).",
     verdict="reproduced",
     assumptions="The model without the evidence is the exact marginal, and the rollouts are its own, not P_G's.",
 )
