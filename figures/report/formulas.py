@@ -17,6 +17,7 @@ MATH = "http://www.w3.org/1998/Math/MathML"
 NAME = re.compile(r"[A-Za-z]{2,}")
 RELATION = re.compile("[←-⇿⟨⟩⟰-⟿∼:;]")
 OPENS = "([{|⌈⟨‖"
+OVERLINE = "―"
 
 
 def written() -> dict[str, dict[str, list[str]]]:
@@ -80,6 +81,11 @@ def mathml(latex: str) -> str:
             element.tag = "mi"
         if element.tag == "msub" and element[0].text in LIMITS:
             element.tag = "munder"
+        # No font at hand stretches the bar over a mean: style.css draws it, as wide as what it covers.
+        if element.tag == "mover" and element[1].text == OVERLINE:
+            element.tag = "mrow"
+            element.set("class", "mean")
+            element.remove(element[1])
         if element.tag == "mo" and not element.text and not element.get("fence"):
             raise ValueError(f"an operator without a name in {latex!r}.")
     for row in list(tree.iter("mrow")):

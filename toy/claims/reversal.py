@@ -62,7 +62,7 @@ def unrelated_reward(rng: np.random.Generator) -> Evidence:
     statement="In the toy world, p ∝ exp(p₊^s + u) and u ~ U(−n, n), log p and r correlate positively iff n < n*, "
     "n*² = 3 (Cov(f, l) − Var f), f = p₊^s, l = log p₊, under the law that weighs strings; typical corpora subtract "
     "(1 − κ) Cov(f, l)(1 − Cov(f, l)/Var l). The reversal lies between the n* of two laws. With equal variances, "
-    "selection reverses iff ρ < ρ*(P(typical)), and schemes with B < 0 < W iff N > W/|B|.",
+    "selection reverses iff ρ < ρ*(P(typical)), and schemes with B < 0 < B + W iff N > W/|B|.",
     verdict="holds",
     assumptions="Many objects (Gamma moments), Gaussian means; checked by simulation with 1,000 objects.",
 )

@@ -63,6 +63,15 @@ def test_names_stand_upright_and_apart(name):
     assert f"<mi>{name}</mi><mo" in mathml(rf"\{name}(x)")
 
 
+@pytest.mark.parametrize("covered", [r"\log p", "r"])
+def test_the_bar_of_a_mean_is_as_wide_as_what_it_covers(covered):
+    """It is a border, not a character, which would stay short; a hat stays the accent of its letter."""
+    text = mathml(rf"\overline{{{covered}}}")
+    assert 'class="mean"' in text
+    assert "―" not in text
+    assert 'class="mean"' not in mathml(rf"\hat{{{covered}}}")
+
+
 def test_a_claim_without_a_formula_has_none():
     assert rendered("cd.experiments") == {}
     assert len(rendered("cd.eq16")["printed"]) == 1
