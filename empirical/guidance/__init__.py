@@ -1,6 +1,6 @@
 """Guidance by evidence on real models: the rules of `theory.guidance`, drawn with and without the evidence at once.
 
-rule = Guidance.free(lam=1.0)
+rule = Guidance("free", 1.0)
 jobs = guided_jobs(model, with_evidence, without_evidence, 8, 32, rule)
 answers = guided(model, jobs)
 """

@@ -27,7 +27,18 @@ def guided(
     rows: int = ROWS,
     strict: bool = False,
 ) -> list[GuidedAnswer]:
-    """Each job's answer, in their order; which it is depends on the job alone.
+    """Each job's answer, in their order; which it is depends on the job alone. Arguments and errors as `engine`."""
+    return answers(engine(model, jobs, log_success, rows, strict), jobs)
+
+
+def engine(
+    model: LanguageModel,
+    jobs: Sequence[GuidedJob],
+    log_success: LogSuccess | None = None,
+    rows: int = ROWS,
+    strict: bool = False,
+) -> "GuidedEngine":
+    """An engine with room for these jobs, and for others of their lengths.
 
     log_success: what classifier guidance reads; rows: of a step, two a text; strict: as `empirical.engines.torch`.
     Raises ValueError on a rule without a law or a classifier that is missing, InputError on a network that is no Llama
@@ -39,7 +50,7 @@ def guided(
         )
     texts, longest = max(1, min(rows // 2, len(jobs))), max(job.longest for job in jobs)
     made = LlamaDecoder(prepared(model.network, model.network.dtype), 2 * texts, longest, strict)
-    return answers(GuidedEngine(model, EvidenceDecoder(made, texts), texts, log_success), jobs)
+    return GuidedEngine(model, EvidenceDecoder(made, texts), texts, log_success)
 
 
 class GuidedEngine(TorchEngine):

@@ -105,16 +105,17 @@ def _draw(logits, without, success, recipes, uniforms, tokens, figures):  # prag
 @njit(forceinline=True)
 def _combine(line, without, success, kind, strength, combined):  # pragma: no cover (compiled)
     """log p + u up to a constant, for the rule's u; False where the rule has no maximiser."""
+    free, faults = kind == FREE, 0
+    if kind in (NONE, KL) or strength == 0:
+        strength, free, success = 0.0, True, without
+    # One test inside the loop and no way out of it: the compiler then spreads it over vector lanes.
     for a in range(len(line)):
         own = np.float64(line[a])
-        combined[a] = own
-        if own == -np.inf or strength == 0 or kind in (NONE, KL):
-            continue
-        u = own - np.float64(without[a]) if kind == FREE else np.float64(success[a])
-        if np.isnan(u) or strength * u == np.inf:
-            return False
-        combined[a] = own + strength * u
-    return True
+        gain = strength * (own - np.float64(without[a]) if free else np.float64(success[a]))
+        allowed = own > -np.inf
+        faults += allowed and strength != 0 and not gain < np.inf
+        combined[a] = own + gain if allowed and strength != 0 else own
+    return faults == 0
 
 
 @njit(forceinline=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
