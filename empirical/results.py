@@ -97,7 +97,7 @@ class Results:
         path = self.folder / "manifest.json"
         try:
             known = json.loads(path.read_bytes()) if path.is_file() else {}
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise InputError(f"{path} is damaged ({first_line(problem)}); delete it, and run the command again.") from (
                 problem
             )

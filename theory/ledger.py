@@ -180,7 +180,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     """The rows of a written ledger; raises ValueError, one sentence, where the file is damaged."""
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_bytes())
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise _damaged(path, str(problem)) from problem
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and Entry.__annotations__.keys() <= row.keys() for row in rows
