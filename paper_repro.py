@@ -159,6 +159,7 @@ def own_models(
     from empirical.studies.run import run as study
 
     size, backend = _preset(preset, first), Backend(engine, ray, strict, tensor_parallel)
+    _refuse_without_memory(size, backend, device, triple, prior)
     texts = prompts_from(prompts, size.prompts) if prompts else study_prompts(size.prompts)
     recipe = Recipe(size, (triple, prior, aligned, reward), device)
     results = Results.open(out, f"tradeoff-{preset}")
@@ -186,6 +187,8 @@ def execute(
     start, size = time.perf_counter(), _preset(preset, first)
     if device != "cpu" or STUDY.keys() & set(ids):
         refuse_without_models(next((name for name in ids if name in STUDY), f"Device {device}"))
+    if STUDY.keys() & set(ids):
+        _refuse_without_memory(size, backend, device)
     if device != "cpu" and not backend.ray:
         from empirical.triples import check_device
 
@@ -211,6 +214,13 @@ def execute(
     if CONTROLLED.keys() & set(ids):
         entries += [entry for entry in _controlled(results, size, seed) if entry.id in ids]
     finish(results, entries, start, seed, pgf, latex)
+
+
+def _refuse_without_memory(size: Preset, backend: Backend, *about: str) -> None:
+    """Imported here: shapes are read with the hub's package, which theory and toy do without."""
+    from empirical.memory import refuse_without_memory
+
+    refuse_without_memory(size, backend, *about)
 
 
 def _tradeoff(results: Results, size: Preset, seed: int, device: str, backend: Backend) -> list[Entry]:

@@ -146,9 +146,13 @@ def free_memory() -> float:
     except (OSError, KeyError, ValueError):  # no Linux: all of the memory, which is too kind
         known.append(float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
     try:
-        limit, used = (Path("/sys/fs/cgroup", f"memory.{name}").read_text() for name in ("max", "current"))
-        known.append(float(limit) - float(used))
-    except (OSError, ValueError):  # no container, or one without a limit: "max"
+        limit, used, parts = (
+            Path("/sys/fs/cgroup", f"memory.{name}").read_text() for name in ("max", "current", "stat")
+        )
+        counts = dict(line.split() for line in parts.splitlines())
+        cached = float(counts["inactive_file"]) + float(counts["active_file"])  # given back when it is asked for
+        known.append(float(limit) - float(used) + cached)
+    except (OSError, KeyError, ValueError):  # no container, or one without a limit: "max"
         pass
     return min(known)
 

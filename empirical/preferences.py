@@ -47,10 +47,15 @@ def hh_pairs(folder: Path | None = None) -> list[Pair]:
         raise PreferenceError(f"There is no *.jsonl.gz under {chosen}; download Anthropic/hh-rlhf and pass its folder.")
     pairs = []
     for file in files:
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
-                pairs.append(_pair(row["chosen"], row["rejected"]))
+        try:
+            with gzip.open(file, "rt", encoding="utf-8") as lines:
+                for line in lines:
+                    row = json.loads(line)
+                    pairs.append(_pair(row["chosen"], row["rejected"]))
+        except Exception as problem:  # gzip, zlib and json raise from five families, by where the damage is
+            raise PreferenceError(
+                f"Cannot read dialogues from {file} ({first_line(problem)}); download Anthropic/hh-rlhf anew."
+            ) from problem
     return [pair for pair in pairs if pair is not None]
 
 

@@ -14,7 +14,7 @@ from empirical.prefix_features import Steps
 from empirical.prefix_scorers import PrefixScorer
 from empirical.prefix_targets import Method, prefix_loss, targets
 from empirical.scorer_config import ScorerError
-from empirical.training import SAVE_EVERY, warm_then_decay
+from empirical.training import SAVE_EVERY, checkpoint, warm_then_decay
 from theory.files import replacing
 
 TOKENS = 8192  # steps valued at once outside training: their queries take 2 MB a reward at rank 32
@@ -129,7 +129,7 @@ def _chosen(recipe: Recipe, number: int, size: int) -> Tensor:
 def _resume(path: Path, run: dict[str, object]) -> dict[str, object] | None:
     if not path.is_file():
         return None
-    state = torch.load(path, weights_only=True)
+    state = checkpoint(path)
     if state["run"] != run:
         raise ScorerError(f"{path.parent} holds the checkpoint of another run; remove it or name another folder.")
     return dict(state)

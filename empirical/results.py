@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from empirical.errors import InputError
-from theory.files import write_text
+from empirical.errors import InputError, first_line
+from theory.files import alone, write_text
 from theory.ledger import Entry, entries, write
 
 PACKAGES = (
@@ -59,7 +59,7 @@ class Results:
         results._guard(
             lambda: [(results.folder / name).mkdir(parents=True, exist_ok=True) for name in ("tables", "samples")]
         )
-        results._write("manifest.json", json.dumps(results.manifest(), indent=1))
+        results.note()
         return results
 
     @property
@@ -74,7 +74,8 @@ class Results:
 
     def write_ledger(self, entries: Sequence[Entry]) -> None:
         """Put these entries into ledger.json, in place of older ones of the same id, sorted by id."""
-        self._guard(lambda: write(entries, self.folder / "ledger.json", keep_others=True))
+        with alone(self.folder):
+            self._guard(lambda: write(entries, self.folder / "ledger.json", keep_others=True))
 
     def checked(self, stamp: dict[str, Any]) -> dict[str, Entry]:
         """Ledger entries, by id, that an earlier run earned with the same code and seed; none if either has changed."""
@@ -88,16 +89,28 @@ class Results:
 
     def note_made(self, name: str, stamp: dict[str, Any]) -> None:
         """Note in the manifest that the tables of an exact world are written, and what they depend on."""
-        self.note(made=self.manifest().get("made", {}) | {name: stamp})
+        with alone(self.folder):
+            self._keep({"made": self.manifest().get("made", {}) | {name: stamp}})
 
     def manifest(self) -> dict[str, Any]:
-        """What is known of the run so far: versions, seeds, models, commands, wall time."""
+        """What is known of the run so far: versions, seeds, models, commands, wall time; InputError if damaged."""
         path = self.folder / "manifest.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            known = json.loads(path.read_bytes()) if path.is_file() else {}
+        except (ValueError, RecursionError) as problem:
+            raise InputError(f"{path} is damaged ({first_line(problem)}); delete it, and run the command again.") from (
+                problem
+            )
+        if not isinstance(known, dict) or not isinstance(known.get("made", {}), dict):
+            raise InputError(f"{path} is damaged (it is no manifest); delete it, and run the command again.")
         return known | {"python": platform.python_version(), "versions": {name: _version(name) for name in PACKAGES}}
 
     def note(self, **facts: Any) -> None:
         """Add facts to the manifest."""
+        with alone(self.folder):
+            self._keep(facts)
+
+    def _keep(self, facts: dict[str, Any]) -> None:
         self._write("manifest.json", json.dumps(self.manifest() | facts, indent=1))
 
     def _write(self, name: str, text: str) -> None:

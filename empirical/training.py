@@ -13,7 +13,7 @@ import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 
-from empirical.errors import InputError
+from empirical.errors import InputError, first_line
 from empirical.models import LanguageModel
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints
@@ -124,7 +124,7 @@ def _resume(
 ) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    state = torch.load(path, weights_only=True)
+    state = checkpoint(path)
     if state["run"] != run:
         raise TrainingError(f"{path.parent} holds the checkpoint of another run; remove it or name another folder.")
     with torch.no_grad():
@@ -132,3 +132,13 @@ def _resume(
             weight.copy_(kept)
     optimiser.load_state_dict(state["optimiser"])
     return list(state["figures"])
+
+
+def checkpoint(path: Path) -> dict[str, Any]:
+    """What a training run kept to go on from; raises TrainingError where it is damaged."""
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state["run"]  # every checkpoint says whose it is
+    except Exception as problem:  # torch raises anything from EOFError to UnpicklingError, by where the damage is
+        raise TrainingError(f"{path} is damaged ({first_line(problem)}); remove it, and start anew.") from problem
+    return state

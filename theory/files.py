@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -23,6 +23,23 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder for as long as the block takes; another process that asks for it waits.
+
+    What is read, changed and written whole loses the change of another process in between, unless both hold the folder.
+    The kernel lets go when a process dies. Where nothing can be locked, nothing is.
+    """
+    with ExitStack() as held:
+        with suppress(ImportError, OSError):  # Windows, and a few network file systems
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def write_text(target: Path, text: str) -> None:

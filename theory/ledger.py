@@ -177,19 +177,36 @@ def write(entries: Iterable[Entry], path: Path, keep_others: bool = False) -> No
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows of a written ledger."""
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    """The rows of a written ledger; raises ValueError, one sentence, where the file is damaged."""
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as problem:
+        raise _damaged(path, str(problem)) from problem
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and Entry.__annotations__.keys() <= row.keys() for row in rows
+    ):
+        raise _damaged(path, "it holds no entries")
     return rows
 
 
 def entries(path: Path) -> list[Entry]:
-    """The rows of a written ledger as entries; a number that was written as null comes back as NaN."""
+    """The rows of a written ledger as entries; a number that was written as null comes back as NaN.
+
+    Raises ValueError, one sentence, where the file is damaged.
+    """
     found = []
-    for row in read(path):
-        checks = tuple(Check(**{key: _nan(value) for key, value in check.items()}) for check in row["checks"])
-        controls = tuple(Control(**control) for control in row["controls"])
-        found.append(Entry(**{**row, "checks": checks, "controls": controls}))
+    try:
+        for row in read(path):
+            checks = tuple(Check(**{key: _nan(value) for key, value in check.items()}) for check in row["checks"])
+            controls = tuple(Control(**control) for control in row["controls"])
+            found.append(Entry(**{**row, "checks": checks, "controls": controls}))
+    except (TypeError, AttributeError) as problem:
+        raise _damaged(path, str(problem)) from problem
     return found
+
+
+def _damaged(path: Path, why: str) -> ValueError:
+    return ValueError(f"{path} is damaged ({why}); delete it, and run the command again.")
 
 
 def _nan(value: Any) -> Any:

@@ -33,7 +33,7 @@ def items_of(text: str, where: str) -> tuple[Item, ...]:
     """The items of a TOML text; raises InputError, which names the item, what is wrong with it, and `where` it is."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise InputError(f"{where} is not valid TOML ({first_line(problem)}); mend it there.") from problem
     rows = table.pop("item", None)
     if table or not isinstance(rows, list) or not rows:

@@ -70,7 +70,7 @@ def shape_of(model: str) -> Shape:
         return NAMED[model]
     try:
         return from_config(json.loads(_config(model).read_text(encoding="utf-8")), model)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
         raise InputError(
             f"Cannot read the configuration of {model} ({problem}); pass a config.json, its folder, a hub id that is "
             f"cached here, or one of {', '.join(NAMED)}."

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -140,9 +139,9 @@ def weighed(
 def _kept(path: Path, stamp: str) -> SchemeScores | None:
     """A prompt's scores as an earlier run wrote them; None if there are none, or damaged ones, or others'."""
     try:
-        with np.load(path) as kept:
+        with path.open("rb") as file, np.load(file) as kept:
             if str(kept["stamp"]) == stamp:
                 return SchemeScores(*(kept[name] for name in SchemeScores.__dataclass_fields__))
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except Exception:  # NumPy and zipfile raise anything from EOFError to TokenError, by where the damage is
         pass
     return None
