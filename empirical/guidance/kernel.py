@@ -107,7 +107,7 @@ def _combine(line, without, success, kind, strength, combined):  # pragma: no co
     """log p + u up to a constant, for the rule's u; False where the rule has no maximiser."""
     free, faults = kind == FREE, 0
     if kind in (NONE, KL) or strength == 0:
-        strength, free, success = 0.0, True, without
+        strength, free = 0.0, True
     # One test inside the loop and no way out of it: the compiler then spreads it over vector lanes.
     for a in range(len(line)):
         own = np.float64(line[a])
