@@ -47,7 +47,10 @@ def one_token_on(values: Floats, reward: Floats, n_symbols: int) -> Floats:
     """V(s z) for each symbol z, then r(s) for EOS: a tree's table [..., M] and rewards [..., M] -> [..., M, n + 1].
 
     Prefixes in the order of `theory.language_models.Tree`; 0 for the symbols that the greatest length forbids.
+    Raises ValueError unless M is the size of such a tree's table.
     """
+    if n_symbols < 1 or np.ndim(values) < 1 or (np.shape(values)[-1] - 1) % n_symbols:
+        raise ValueError(f"a tree of {n_symbols} symbols has no table of the shape {np.shape(values)}.")
     inner = (values.shape[-1] - 1) // n_symbols
     shape = np.broadcast_shapes(values.shape, reward.shape)
     action = np.zeros((*shape, n_symbols + 1))
@@ -61,11 +64,15 @@ def cell_means(cells: Integers, targets: Floats, size: int) -> tuple[Floats, Int
     """The table that minimises the sum of `prefix_loss` over a sample, and how often each cell was seen: [size] each.
 
     cells, targets: [n], one entry a visit. It is where steps of rate 1/visits lead; a cell never seen holds NaN.
+    Raises ValueError unless there are as many targets as cells and every cell lies in [0, size).
 
     >>> means, seen = cell_means(np.array([0, 2, 2]), np.array([1.0, 2.0, 4.0]), 3)
     >>> means.tolist(), seen.tolist()
     ([1.0, nan, 3.0], [1, 0, 2])
     """
+    cells = np.asarray(cells)
+    if cells.ndim != 1 or cells.shape != np.shape(targets) or not np.all((cells >= 0) & (cells < size)):
+        raise ValueError(f"cells and targets must be two lists of one length, and every cell one of 0 to {size - 1}.")
     seen = np.bincount(cells, minlength=size)
     total = np.bincount(cells, weights=targets, minlength=size)
     return np.where(seen > 0, total / np.maximum(seen, 1), np.nan), seen
@@ -106,8 +113,12 @@ def pl_bound(
     """E L(theta_k) - min L <= L C^2 / (2 k mu^2) after k steps of `pl_rate`, E |gradient|^2 <= C^2 = `square`.
 
     For a table L and mu are the greatest and the least probability that an answer visits a cell.
+    Raises ValueError unless k >= 1, L >= 0, C^2 >= 0 and mu > 0.
     """
-    return np.asarray(smoothness * square / (2 * k * mu**2))
+    steps, constants, curvature = np.asarray(k, float), np.asarray(smoothness * square, float), np.asarray(mu, float)
+    if not (np.all(steps >= 1) and np.all(constants >= 0) and np.all(curvature > 0)):
+        raise ValueError("the bound needs k >= 1 steps, constants that are not negative, and mu > 0.")
+    return np.asarray(constants / (2 * steps * curvature**2))
 
 
 def squared_errors(start: Floats, reach: Floats, variance: Floats, rates: Floats) -> Floats:

@@ -17,6 +17,7 @@ from figures.report.claims import ROOMS, row
 from figures.report.errata import errata
 from figures.report.numbers import compared, number
 from figures.report.pictures import pictures
+from figures.report.trust import evidence
 from theory.files import write_text
 
 __all__ = ["PAPERS", "VERDICTS", "build", "compared", "number", "traces"]
@@ -95,6 +96,7 @@ def build(results: Path) -> Path:
             schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
             traces=traces(tables.get("chang_relevance", pd.DataFrame())),
             samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
+            trust=evidence(),
             command=manifest.get("command", ""),
             manifest=json.dumps(manifest, indent=1),
         )

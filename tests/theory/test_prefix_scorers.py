@@ -214,3 +214,23 @@ def test_the_bound_holds_on_the_schedule_and_is_no_triviality():
     loss = np.sum(reach * errors[1:], axis=-1) / 2
     assert np.all(loss <= bound)
     assert loss[-1] > bound[-1] / 100
+
+
+@pytest.mark.parametrize(
+    ("k", "smoothness", "mu", "square"), [(0, 1, 1, 1), (1, -1, 1, 1), (1, 1, 0, 1), (1, 1, 1, np.nan)]
+)
+def test_a_bound_without_its_conditions_is_refused(k, smoothness, mu, square):
+    with pytest.raises(ValueError, match=r"^the bound needs k >= 1"):
+        pl_bound(k, smoothness, mu, square)
+
+
+@pytest.mark.parametrize("cells", [[0, 3], [-1, 0], [0], [[0, 1]]])
+def test_cells_outside_the_table_are_refused(cells):
+    with pytest.raises(ValueError, match=r"^cells and targets must be two lists"):
+        cell_means(np.array(cells), np.array([1.0, 2.0]), 3)
+
+
+@pytest.mark.parametrize(("size", "symbols"), [(6, 2), (3, 0)])
+def test_a_table_of_no_tree_is_refused(size, symbols):
+    with pytest.raises(ValueError, match="has no table of the shape"):
+        one_token_on(np.zeros(size), np.zeros(size), symbols)

@@ -76,6 +76,14 @@ def test_berry_esseen_is_its_formula(varentropy: float, third: float, size: int)
     assert float(berry_esseen(varentropy, third, size)) == pytest.approx(expected, rel=1e-12)
 
 
+def test_beyond_the_rarest_string_the_tail_is_empty() -> None:
+    """Its surprisal is the end of the range: 0 behind it, a positive figure well before."""
+    law = of_law(np.log([0.7, 0.3]))
+    end = -math.log(0.3) - law.entropy
+    assert bahadur_rao(law, 10, np.array([1.1, 0.5]) * end).tolist()[0] == 0.0
+    assert bahadur_rao(law, 10, 0.5 * end) > 0
+
+
 def test_bad_input_is_named() -> None:
     law = of_law(np.log([0.7, 0.3]))
     with pytest.raises(ValueError, match=r"^a corpus has at least one string"):

@@ -1,0 +1,37 @@
+"""How we would know: what became of planted bugs, mutants and faults, from tables that their commands store."""
+
+import csv
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One table: its words, the command that makes it again, its sum in one line, and its cells as text."""
+
+    name: str
+    title: str
+    text: str
+    command: str
+    sum: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def evidence(folder: Path = HERE) -> list[Evidence]:
+    """The tables of `evidence.toml` that are stored in `folder`/evidence, in its order."""
+    listed = tomllib.loads((folder / "evidence.toml").read_text(encoding="utf-8"))["table"]
+    return [_read(one, path) for one in listed if (path := folder / "evidence" / f"{one['name']}.csv").is_file()]
+
+
+def _read(about: dict, path: Path) -> Evidence:
+    columns, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
+    if "total" in about:
+        some, every = (sum(float(row[columns.index(name)]) for row in rows) for name in about["total"])
+    else:
+        some, every = sum(row[columns.index(about["count"])] == "true" for row in rows), len(rows)
+    said = f"{some:,.0f} of {every:,.0f} {about['unit']}"
+    return Evidence(about["name"], about["title"], about["text"], about["command"], said, columns, rows)
