@@ -67,6 +67,16 @@ def test_saved_twice_the_bytes_are_the_same(tmp_path):
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["figure.pdf", "figure.png"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "day"), [("86400", b"(D:19700102000000Z)"), ("1700000000", b"(D:20231114221320Z)")]
+)
+def test_a_pdf_holds_the_date_that_it_is_told(tmp_path, monkeypatch, seconds, day):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", seconds)
+    written = [[path.read_bytes() for path in style.save(drawn(), tmp_path / name, "figure")] for name in "ab"]
+    assert written[0] == written[1]
+    assert b"/CreationDate " + day in written[0][0]
+
+
 def test_bytes_do_not_depend_on_the_process(tmp_path):
     script = (
         "import sys, pathlib; from matplotlib.figure import Figure; from figures import style\n"
