@@ -247,6 +247,7 @@ TINY = ["tradeoff", "--prior", "{tiny}/prior", "--aligned", "{tiny}/adapter"]
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(monkeypatch, tmp_path, tiny_folder, capsys, arguments, sentence):
+    monkeypatch.setattr("empirical.memory.free_memory", lambda: 1e12)  # refused for what each row is about
     blocked = tmp_path / "file"
     blocked.write_text("long " * 100)
     filled = [argument.format(blocked=blocked, tiny=tiny_folder) for argument in arguments]

@@ -74,7 +74,8 @@ def reversal_size(between: Floats, within: Floats) -> Floats:
     [16.0, inf]
     """
     turns = (between < 0) & (between + within > 0)
-    return np.where(turns, within / np.where(turns, -between, 1.0), np.inf)
+    with np.errstate(over="ignore"):  # beyond the largest float there is no corpus
+        return np.where(turns, within / np.where(turns, -between, 1.0), np.inf)
 
 
 def temperature_response(log_q: Floats, x: Floats, r: Floats) -> tuple[Floats, Floats]:

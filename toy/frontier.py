@@ -48,7 +48,7 @@ class Frontier:
         # A KL is a sum of some thousand terms of either sign.
         if not divergence >= -1e-12:
             raise ValueError(f"a KL must be a number >= 0, not {divergence}.")
-        if divergence <= 0:
+        if divergence <= self.point(0.0)[0]:  # 0, but for rounding
             return 0.0
         high = 1.0
         while self.point(high)[0] < divergence:

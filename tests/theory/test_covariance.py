@@ -83,8 +83,8 @@ def test_worlds_of_a_batch_do_not_mix() -> None:
 
 
 def test_there_is_no_reversal_on_its_border() -> None:
-    found = reversal_size(np.array([0.0, -1.0, -0.1]), np.array([1.0, 1.0, 0.5]))
-    assert found.tolist() == [math.inf, math.inf, 5.0]
+    found = reversal_size(np.array([0.0, -1.0, -0.1, -2e-311]), np.array([1.0, 1.0, 0.5, 1.0]))
+    assert found.tolist() == [math.inf, math.inf, 5.0, math.inf]
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3))

@@ -47,7 +47,8 @@ def test_the_tuned_weight_keeps_the_length(tables):
     points = tables["toy_controlled_points"]
     usual = at_base(points, LESS, "tokens")
     kept = curve(points, LESS)[curve(points, LESS)["strength"] > 0]
-    np.testing.assert_allclose(kept["tokens"], usual, atol=0.05)  # the weight is solved to a thousandth
+    # The length jumps where blocks change ranks, by up to .07 tokens here, and rounding chooses the side of a jump.
+    np.testing.assert_allclose(kept["tokens"], usual, atol=0.1)
     left = without_tuned_weights(points)
     assert (left.loc[left["method"] == "blockwise less length", "strength"] == 0).all()
     assert len(points) - len(left) == len(kept)

@@ -47,6 +47,13 @@ def test_no_law_of_the_same_divergence_earns_more(frontier, divergence):
         assert expectation(log_pi, frontier.levels) <= frontier.best(float(kl(log_pi, frontier.log_prob))) + 1e-10
 
 
+@given(frontiers(), st.sampled_from([5e-324, 1e-300, 1e-17, 1e-12]))
+def test_a_divergence_below_rounding_earns_next_to_nothing(frontier, divergence):
+    """sqrt(2 kappa Var r) is the gain near 0: the levels lie within some ten of each other."""
+    gain = frontier.best(divergence) - frontier.point(0.0)[1]
+    assert -1e-9 <= gain <= 10 * divergence**0.5 + 1e-9  # the dual, rounded at 1e-16, over a lambda of 1e-6 or more
+
+
 @given(frontiers(), st.floats(0.01, 20.0))
 def test_the_tilted_laws_are_on_it(frontier, lam):
     divergence, reward = frontier.point(lam)
