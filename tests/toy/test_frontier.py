@@ -51,7 +51,7 @@ def test_no_law_of_the_same_divergence_earns_more(frontier, divergence):
 def test_a_divergence_below_rounding_earns_next_to_nothing(frontier, divergence):
     """sqrt(2 kappa Var r) is the gain near 0: the levels lie within some ten of each other."""
     gain = frontier.best(divergence) - frontier.point(0.0)[1]
-    assert -1e-9 <= gain <= 10 * divergence**0.5 + 1e-9  # the dual, rounded at 1e-16, over a lambda of 1e-6 or more
+    assert -1e-7 <= gain <= 10 * divergence**0.5 + 1e-7  # a KL rounded at 1e-16 fixes lambda, and so the gain, to 1e-8
 
 
 @given(frontiers(), st.floats(0.01, 20.0))
