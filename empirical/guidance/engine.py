@@ -27,7 +27,10 @@ def guided(
     rows: int = ROWS,
     strict: bool = False,
 ) -> list[GuidedAnswer]:
-    """Each job's answer, in their order; which it is depends on the job alone. Arguments and errors as `engine`."""
+    """Each job's answer, in their order; which it is depends on the job alone. Arguments as `engine`.
+
+    Raises InputError as `engine`, and ValueError on a rule without a law or a classifier that is missing.
+    """
     return answers(engine(model, jobs, log_success, rows, strict), jobs)
 
 
@@ -41,8 +44,8 @@ def engine(
     """An engine with room for these jobs, and for others of their lengths.
 
     log_success: what classifier guidance reads; rows: of a step, two a text; strict: as `empirical.engines.torch`.
-    Raises ValueError on a rule without a law or a classifier that is missing, InputError on a network that is no Llama
-    or Mistral: guide those by `empirical.guidance_processors` inside `generate`.
+    Raises InputError on a network that is no Llama or Mistral: guide those by `empirical.guidance_processors` inside
+    `generate`.
     """
     if not supports(model.network) or model.device.type != "cpu":
         raise InputError(

@@ -65,7 +65,7 @@ def full_disk(world: World, points: int, seed: int = 0, plant: Plant | None = No
             if mounted:
                 again(folder.parent, f"size={64 << 20}")
             row.judge(world, folder, "" if clear else stopped.said or "it ended with 0", plant=plant)
-    row.what = f"{'and '.join(said)} of 5 to 95 % of what a run takes; room was made, then the run went on"
+    row.what = f"{' and '.join(sorted(said))} of 5 to 95 % of what a run takes; room was made, then the run went on"
     return row
 
 
