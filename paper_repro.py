@@ -27,7 +27,7 @@ from toy.experiments import EXPERIMENTS, run_all
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 console = Console()
 
-PresetName = Annotated[str, typer.Option(help="smoke, default or paper.")]
+PresetName = Annotated[str, typer.Option(help="smoke, default, wide or paper.")]
 Out = Annotated[Path, typer.Option(help="Results go to OUT/<preset>/.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]

@@ -1,4 +1,4 @@
-"""Typicality on real text: tau of each prompt, and how near its expectation the surprisal of ancestral answers lies."""
+"""What is said of ancestral answers alone: tau, correlations, and how near its expectation their surprisal lies."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from empirical.corpora import correlation, moments, split
 from empirical.intervals import percentiles, resampled
 from empirical.measured import row
 from theory.typicality import chebyshev_bound, is_typical
@@ -15,6 +16,16 @@ SIZES = (1, 10, 100, 1000)
 EPSILONS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)  # nats a text
 RESAMPLES = 100  # of the prompts, for the interval of a share of corpora
 CORPORA = 200  # drawn in each of them, and ten times as many for the share itself
+
+
+def every_ancestral(rows: pd.DataFrame, corpus: pd.DataFrame) -> pd.DataFrame:
+    """The ancestral answers among the study's rows, and those of another ancestral corpus of the same prompts.
+
+    Both are draws of p_plus, so what is said of p_plus alone is measured on all of them.
+    """
+    own = rows[rows.scheme == "ancestral"]
+    more = corpus.assign(scheme="ancestral", sample_id=corpus.sample_id + own.sample_id.max() + 1)
+    return pd.concat([own, more], ignore_index=True)
 
 
 def ancestral(rows: pd.DataFrame, name: str) -> Floats:
@@ -53,6 +64,27 @@ def tau_table(rows: pd.DataFrame) -> pd.DataFrame:
     names = sorted(chosen.prompt_id.unique())
     table = pd.DataFrame(variances, columns=["var_aligned", "var_prior", "var_secret"])
     return table.assign(prompt_id=names, answers=len(chosen) // len(names), tau=_ratio(variances))
+
+
+def ancestral_corpora(texts: pd.DataFrame, prompts: Floats) -> dict[str, Any]:
+    """Pearson's correlation over corpora of ancestral answers alone: that of the strings, for corpora of any size."""
+    x, r = (ancestral(texts, name)[None] for name in ("log_prior", "reward"))
+    cells = moments(np.stack([x, r], axis=-1), np.ones(r.shape) / r.shape[2])
+    value = correlation(split(cells, np.ones(r.shape[1]), np.ones(1)).total)
+    drawn = correlation(split(cells, prompts, np.ones((len(prompts), 1))).total)
+    return row("ancestral_corpus_pearson", "local", float(value), drawn)
+
+
+def secret_and_reward(texts: pd.DataFrame, prompts: Floats) -> dict[str, Any]:
+    """Pearson's correlation, within a prompt's ancestral answers, of log p_plus - log p with the reward.
+
+    It is 1 where p_plus is p e^(r / beta) / Z(x), whatever beta and Z(x) are.
+    """
+    x, s, r = (ancestral(texts, name)[None] for name in ("log_prior", "log_aligned", "reward"))
+    cells = moments(np.stack([s - x, r], axis=-1), np.ones(r.shape) / r.shape[2])
+    value = correlation(split(cells, np.ones(r.shape[1]), np.ones(1)).within_prompt)
+    drawn = correlation(split(cells, prompts, np.ones((len(prompts), 1))).within_prompt)
+    return row("secret_and_reward", "local", float(value), drawn)
 
 
 def coverage(rows: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -109,15 +109,18 @@ def secret_evidence(secret: pd.DataFrame) -> tuple[list[Check], list[Control]]:
     return [sign(secret.reward)], [rejects("the released code's sign, log p - log p_plus", sign(-secret.reward))]
 
 
-def dealt(rows: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings) -> list[pd.DataFrame]:
-    """Measures of null data: log prior and reward dealt out at random over all rows, each on its own."""
+def dealt(rows: pd.DataFrame, texts: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings) -> list[pd.DataFrame]:
+    """Measures of null data: log prior and reward dealt out at random over all rows, each on its own; so the texts."""
     rng = np.random.default_rng([settings.seed, 4])
     few = replace(settings, resamples=min(settings.resamples, DEALT_RESAMPLES), corpora=min(settings.corpora, 200))
     found = []
     for _ in range(DEALT):
-        null = rows.assign(**{name: rng.permutation(rows[name].to_numpy()) for name in ("log_prior", "reward")})
+        null, alone = (
+            some.assign(**{name: rng.permutation(some[name].to_numpy()) for name in ("log_prior", "reward")})
+            for some in (rows, texts)
+        )
         tradeoff = tables("null", null, [], few, per_scheme=False)["tan_tradeoff"]
-        found.append(measures("null", null, schemes, few, tradeoff, additive=False))
+        found.append(measures("null", null, alone, schemes, few, tradeoff, additive=False))
     return found
 
 

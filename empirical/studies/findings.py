@@ -23,7 +23,7 @@ SIGNS = ("string_pearson", "string_spearman", "corpus_pearson", "corpus_spearman
 
 @dataclass(frozen=True)
 class Findings:
-    """Tables by name, and what the ledger's checks need: the secret rows, the pool of the study's reward, its chains.
+    """Tables by name, and what the ledger's checks need: ancestral and secret rows, the study's pool, its chains.
 
     reward, secret: the tables of `studies.tables` under either reward; both share the rows' log-probabilities.
     """
@@ -31,6 +31,7 @@ class Findings:
     tables: dict[str, pd.DataFrame]
     reward: dict[str, pd.DataFrame]
     secret: dict[str, pd.DataFrame]
+    texts: pd.DataFrame
     secret_rows: pd.DataFrame
     strings: Pool
     chains: Chains
@@ -41,33 +42,38 @@ class Findings:
         return table[table.triple == triple]
 
 
-def findings(triple: Triple, rows: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings) -> Findings:
-    """Every table of the study. The rows' reward is the triple's own; the secret one is made of the same answers."""
-    secret_rows = rows.assign(reward=rows.log_aligned - rows.log_prior)
-    reward = tables(triple.name, rows, schemes, settings)
-    secret = tables(triple.name, secret_rows, schemes, settings, reported=REPORTED_DPO)
+def findings(
+    triple: Triple, rows: pd.DataFrame, texts: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings
+) -> Findings:
+    """Every table of the study. The rows' reward is the triple's own; the secret one is made of the same answers.
+
+    texts: every ancestral answer, of the rows and of the corpus that predicts, see `typical_texts.every_ancestral`.
+    """
+    secret_rows, secret_texts = (every.assign(reward=every.log_aligned - every.log_prior) for every in (rows, texts))
+    reward = tables(triple.name, rows, schemes, settings, texts=texts)
+    secret = tables(triple.name, secret_rows, schemes, settings, reported=REPORTED_DPO, texts=secret_texts)
     strings = pool(rows)
     ran = chains(strings, strings.log_kept, np.random.default_rng([settings.seed, 5]))
     prompts = resampled(np.random.default_rng([settings.seed, 1]), len(strings.prompts), settings.resamples)
     alone = log_prior_alone(triple.prior, rows, settings.strict)
     additive = isinstance(triple.reward, SecretReward)
-    own = measures("reward", rows, schemes, settings, reward["tan_tradeoff"], additive)
-    other = measures("secret", secret_rows, schemes, settings, secret["tan_tradeoff"], True)
+    own = measures("reward", rows, texts, schemes, settings, reward["tan_tradeoff"], additive)
+    other = measures("secret", secret_rows, secret_texts, schemes, settings, secret["tan_tradeoff"], True)
     found = {
         "tan_emp_measures": pd.concat(
             [own, chain_rows(ran, strings, prompts, "reward"), alone_rows(alone, settings, "reward"), other],
             ignore_index=True,
         ),
         "tan_emp_chain": chain_table(ran, strings),
-        "tan_emp_tau": tau_table(rows),
-        "tan_emp_typical": coverage(rows, settings.seed),
+        "tan_emp_tau": tau_table(texts),
+        "tan_emp_typical": coverage(texts, settings.seed),
         "tan_emp_alone": alone[["prompt_id", "scheme", "log_prior", "log_prior_alone", "reward"]].assign(
             start=start_token(triple.prior)[1]
         ),
         "tan_emp_sign": sign_table(secret_rows, secret["tan_tradeoff"], settings),
         **{name.replace("tan_", "tan_emp_secret_"): table for name, table in secret.items()},
     }
-    return Findings({**reward, **found}, reward, secret, secret_rows, strings, ran)
+    return Findings({**reward, **found}, reward, secret, texts, secret_rows, strings, ran)
 
 
 def sign_table(secret: pd.DataFrame, tradeoff: pd.DataFrame, settings: Settings) -> pd.DataFrame:

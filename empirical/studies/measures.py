@@ -9,13 +9,23 @@ from numpy.typing import NDArray
 
 from empirical.chains import Chains
 from empirical.contrasts import contrast_rows
-from empirical.corpora import Pool, arranged, cell_moments, correlation, draw_corpora, moments, pool, split
+from empirical.corpora import (
+    Pool,
+    arranged,
+    cell_moments,
+    correlation,
+    draw_corpora,
+    moments,
+    pool,
+    split,
+    weighted_spearman,
+)
 from empirical.intervals import Interval, resampled
 from empirical.lengths import length_rows
 from empirical.measured import from_interval, row
 from empirical.presets import Settings
 from empirical.schemes import Scheme
-from empirical.typical_texts import ancestral, tau_rows
+from empirical.typical_texts import ancestral_corpora, secret_and_reward, tau_rows
 
 Floats = NDArray[np.float64]
 LAWS = ("global", "local")
@@ -24,12 +34,19 @@ FAR = 3.0  # robust standard deviations
 
 
 def measures(
-    name: str, rows: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings, tradeoff: pd.DataFrame, additive: bool
+    name: str,
+    rows: pd.DataFrame,
+    texts: pd.DataFrame,
+    schemes: Sequence[Scheme],
+    settings: Settings,
+    tradeoff: pd.DataFrame,
+    additive: bool,
 ) -> pd.DataFrame:
     """The table `tan_emp_measures` of one triple; its correlations are those of `tradeoff`, see `studies.tables`.
 
-    additive: whether the reward is a sum over tokens. Columns: triple, quantity, law, item, value, low, high (95 %),
-    wide_low, wide_high (1 - 0.05 / items); log prior in nats, reward in its own unit.
+    texts: every ancestral answer, see `typical_texts.every_ancestral`; additive: whether the reward is a sum over
+    tokens. Columns: triple, quantity, law, item, value, low, high (95 %), wide_low, wide_high (1 - 0.05 / items);
+    log prior in nats, reward in its own unit.
     """
     strings = pool(rows)
     known = {scheme.name: scheme for scheme in schemes}
@@ -47,7 +64,8 @@ def measures(
             found += contrast_rows((weights * values).sum(axis=2), ordered, prompts, variable, law)
         found += length_rows(strings, lengths, weights, (prompts, counts), additive, law)
     found += [local_less_global(strings, strings, prompts, counts, settings.corpus_size)]
-    found += [ancestral_corpora(strings, prompts), secret_and_reward(rows, prompts), *tau_rows(rows, prompts)]
+    found += [string_ranks(strings, prompts)]
+    found += [ancestral_corpora(texts, prompts), secret_and_reward(texts, prompts), *tau_rows(texts, prompts)]
     means = draw_corpora(strings, strings.weights("global"), settings.corpus_size, CLOUD, rng)
     found += [outliers(*means, counts)]
     return pd.DataFrame(found).assign(triple=name)
@@ -66,25 +84,16 @@ def local_less_global(local: Pool, global_: Pool, prompts: Floats, schemes: Floa
     return row("corpus_pearson_local_less_global", "both", float(values[0] - values[1]), drawn[0] - drawn[1])
 
 
-def ancestral_corpora(strings: Pool, prompts: Floats) -> dict[str, Any]:
-    """Pearson's correlation over corpora of ancestral answers alone: that of the strings, for corpora of any size."""
-    one = strings.schemes.index("ancestral")
-    cells = cell_moments(strings, strings.weights("local"))[[one]]
-    value = correlation(split(cells, np.ones(cells.shape[1]), np.ones(1)).total)
-    drawn = correlation(split(cells, prompts, np.ones((len(prompts), 1))).total)
-    return row("ancestral_corpus_pearson", "local", float(value), drawn)
+def string_ranks(strings: Pool, prompts: Floats) -> dict[str, Any]:
+    """Spearman's correlation over the strings of all schemes where these schemes are all there are.
 
-
-def secret_and_reward(rows: pd.DataFrame, prompts: Floats) -> dict[str, Any]:
-    """Pearson's correlation, within a prompt's ancestral answers, of log p_plus - log p with the reward.
-
-    It is 1 where p_plus is p e^(r / beta) / Z(x), whatever beta and Z(x) are.
+    The registered interval takes the schemes for a sample as well: its part that 31 schemes leave does not shrink,
+    however many the prompts. This one is over prompts alone.
     """
-    x, s, r = (ancestral(rows, name)[None] for name in ("log_prior", "log_aligned", "reward"))
-    cells = moments(np.stack([s - x, r], axis=-1), np.ones(r.shape) / r.shape[2])
-    value = correlation(split(cells, np.ones(r.shape[1]), np.ones(1)).within_prompt)
-    drawn = correlation(split(cells, prompts, np.ones((len(prompts), 1))).within_prompt)
-    return row("secret_and_reward", "local", float(value), drawn)
+    flat, weights = (strings.x.ravel(), strings.r.ravel()), strings.weights("local")
+    value = weighted_spearman(*flat, weights.ravel())
+    drawn = np.array([weighted_spearman(*flat, (weights * count[:, None]).ravel()) for count in prompts])
+    return row("string_spearman_these_schemes", "local", value, drawn)
 
 
 def outliers(x: Floats, r: Floats, schemes: Floats) -> dict[str, Any]:

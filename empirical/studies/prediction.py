@@ -90,6 +90,15 @@ def foretell(
     return found["tan_prediction"]
 
 
+def answers(
+    results: Results, triple: Triple, prompts: Sequence[str], settings: Settings, maker: Maker = made
+) -> pd.DataFrame:
+    """The rows of the corpus, whole answers; only what is not there in `results` is made."""
+    counts = replace(settings, samples=min(MOST, TEXTS * settings.samples))
+    shards = Shards(results.samples, f"{triple.name}-{CORPUS.name}", fingerprint(triple, [CORPUS], counts))
+    return collect(triple, prompts, [CORPUS], counts, shards, maker)
+
+
 def draw(
     results: Results,
     triple: Triple,
@@ -100,9 +109,7 @@ def draw(
     maker: Maker = made,
 ) -> Weighed:
     """Draw the corpus, cut its answers to `tokens`, and weigh them; what is there in `results` is not made again."""
-    counts = replace(settings, samples=min(MOST, TEXTS * settings.samples))
-    shards = Shards(results.samples, f"{triple.name}-{CORPUS.name}", fingerprint(triple, [CORPUS], counts))
-    rows = collect(triple, prompts, [CORPUS], counts, shards, maker)
+    rows = answers(results, triple, prompts, settings, maker)
     if tokens < settings.max_new:
         path = results.samples / f"{triple.name}-{CORPUS.name}.first-{tokens}.parquet"
         rows = prefixes(triple, prompts, rows, tokens, path)

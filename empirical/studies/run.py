@@ -17,6 +17,7 @@ from empirical.store import Shards
 from empirical.studies import prediction, tradeoff, verdict
 from empirical.studies.collecting import collect, fingerprint, made
 from empirical.studies.findings import findings
+from empirical.typical_texts import every_ancestral
 from theory.ledger import Entry
 
 
@@ -40,8 +41,9 @@ def run(
     maker = Pool(recipe, backend.ray, gpus=float(recipe.device.startswith("cuda"))).made if backend.ray else made
     shards = Shards(results.samples, triple.name, fingerprint(triple, schemes, settings))
     rows = collect(triple, prompts, schemes, settings, shards, maker)
+    texts = every_ancestral(rows, prediction.answers(results, triple, prompts, settings, maker))
     with stage(f"{triple.name}: corpora, correlations and intervals"):
-        found = findings(triple, rows, schemes, settings)
+        found = findings(triple, rows, texts, schemes, settings)
     results.write_tables({**found.tables, "tan_samples": tradeoff.examples(triple, prompts, rows)})
     adapters = frame(cards_in(shipped("adapters"), triple.prior.sha256))
     if len(adapters):
@@ -52,7 +54,7 @@ def run(
     results.note(
         models={**models, "reward": triple.reward.describe()}, float32=precision, fingerprint=shards.fingerprint
     )
-    texts = {prompt_id(text): text for text in prompts}
+    named = {prompt_id(text): text for text in prompts}
     with stage(f"{triple.name}: checks and controls"):
-        decided = verdict.entries(triple, texts, rows, schemes, found, settings, real)
+        decided = verdict.entries(triple, named, rows, schemes, found, settings, real)
     return [*decided, *prediction.run(results, triple, prompts, rows, schemes, settings, real, maker)]

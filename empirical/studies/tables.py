@@ -35,8 +35,12 @@ def tables(
     settings: Settings,
     per_scheme: bool = True,
     reported: Mapping[str, float] = REPORTED,
+    texts: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Weights -> corpora -> correlations: every number of the study's figure and report."""
+    """Weights -> corpora -> correlations: every number of the study's figure and report.
+
+    texts: every ancestral answer, if there are more than the rows hold.
+    """
     strings = pool(rows)
     rng = np.random.default_rng(settings.seed)
     quantities, covariances, found = [], [], {}
@@ -54,7 +58,8 @@ def tables(
             found["tan_schemes"] = scheme_table(name, strings, weights, means, schemes, rows)
     if per_scheme:
         found["tan_strings"] = string_table(name, rows, schemes)
-    quantities += [_quantity(name, "ancestral", key, value, {}) for key, value in aligned_figures(rows).items()]
+    aligned = aligned_figures(rows if texts is None else texts)
+    quantities += [_quantity(name, "ancestral", key, value, {}) for key, value in aligned.items()]
     return found | {"tan_tradeoff": pd.DataFrame(quantities), "tan_covariance": pd.DataFrame(covariances)}
 
 

@@ -45,7 +45,7 @@ def entries(
         "secret": _joined(([*passed, *identities(found.secret)], [slipped]), secret_evidence(found.secret_rows)),
     }
     chained = _joined((passed, [slipped]), chain_evidence(found.chains, found.strings, rows, settings.seed))
-    nulls = dealt(rows, schemes, settings)
+    nulls = dealt(rows, found.texts, schemes, settings)
     scale = (
         f"The paper's 7B models are replaced; {triple.name}: {triple.prior.name} and {triple.aligned.name}, "
         f"{len(rows)} answers to {len(prompts)} prompts; "

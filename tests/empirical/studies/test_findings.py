@@ -9,12 +9,15 @@ import pytest
 from empirical.corpora import pool
 from empirical.preregistration import sentences
 from empirical.prompts import study_prompts
+from empirical.results import Results
 from empirical.rewards import SecretReward
 from empirical.schemes import study_schemes
 from empirical.store import Shards
 from empirical.studies.collecting import collect, fingerprint
 from empirical.studies.findings import findings
-from empirical.studies.measures import far_from_line, local_less_global
+from empirical.studies.measures import far_from_line, local_less_global, string_ranks
+from empirical.studies.prediction import answers
+from empirical.typical_texts import every_ancestral
 from figures import tan_decomposition, tan_fig2, tan_fig3
 
 SCHEMES = study_schemes()
@@ -27,8 +30,14 @@ def rows(triple, small, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(triple, rows, small):
-    return findings(triple, rows, SCHEMES, small)
+def texts(triple, rows, small, tmp_path_factory):
+    corpus = answers(Results(tmp_path_factory.mktemp("texts")), triple, study_prompts(3), small)
+    return every_ancestral(rows, corpus)
+
+
+@pytest.fixture(scope="module")
+def found(triple, rows, texts, small):
+    return findings(triple, rows, texts, SCHEMES, small)
 
 
 def value(found, triple, quantity, law="global"):
@@ -54,7 +63,7 @@ def test_intervals_hold_and_widen(found):
     assert table.groupby(["triple", "quantity", "law", "item"]).size().max() == 1
 
 
-def test_one_quantity_one_value(found, rows):
+def test_one_quantity_one_value(found, rows, texts):
     """What two modules compute is the same: the plain correlation at each level, local less global, tau."""
     for triple in ("reward", "secret"):
         for level in ("string", "within_prompt", "between_schemes"):
@@ -63,10 +72,9 @@ def test_one_quantity_one_value(found, rows):
         less = value(found, triple, "corpus_pearson_local_less_global", "both")
         laws = [value(found, triple, "corpus_pearson_pooling_law", law) for law in ("local", "global")]
         assert less == pytest.approx(laws[0] - laws[1])
-    ancestral = rows[rows.scheme == "ancestral"]
-    plain = np.corrcoef(ancestral.log_prior, ancestral.reward)[0, 1]
+    plain = np.corrcoef(texts.log_prior, texts.reward)[0, 1]
     assert value(found, "reward", "ancestral_corpus_pearson", "local") == pytest.approx(plain)
-    away = ancestral[["log_prior", "log_aligned", "reward"]] - ancestral.groupby("prompt_id")[
+    away = texts[["log_prior", "log_aligned", "reward"]] - texts.groupby("prompt_id")[
         ["log_prior", "log_aligned", "reward"]
     ].transform("mean")
     within = np.corrcoef(away.log_aligned - away.log_prior, away.reward)[0, 1]
@@ -76,9 +84,10 @@ def test_one_quantity_one_value(found, rows):
     assert value(found, "secret", "tau", "local") == pytest.approx(kept["tau_secret_reward"])
 
 
-def test_the_secret_reward_is_eq_4s_and_a_study_of_it_is_the_same(triple, rows, small, found):
+def test_the_secret_reward_is_eq_4s_and_a_study_of_it_is_the_same(triple, rows, texts, small, found):
     np.testing.assert_allclose(found.secret_rows.reward, rows.log_aligned - rows.log_prior)
-    own = findings(replace(triple, reward=SecretReward()), found.secret_rows, SCHEMES, small)
+    secret = texts.assign(reward=texts.log_aligned - texts.log_prior)
+    own = findings(replace(triple, reward=SecretReward()), found.secret_rows, secret, SCHEMES, small)
     one, other = (table.measures(name) for table, name in ((own, "reward"), (found, "secret")))
     shared = one.merge(other, on=["quantity", "law", "item"])
     assert len(shared) == len(other)
@@ -108,6 +117,20 @@ def test_alone_rows_compare_the_same_answers(found):
         assert value(found, "reward", f"string_pearson_{name}", "local") == pytest.approx(expected)
 
 
+def test_ancestral_answers_are_the_rows_and_the_corpus_each_once(rows, texts, small):
+    own = rows[rows.scheme == "ancestral"]
+    assert len(texts) == len(own) + 3 * 12 * small.samples
+    assert not texts.duplicated(["prompt_id", "sample_id"]).any()
+    assert set(texts.scheme) == {"ancestral"}
+
+
+def test_ranks_given_the_schemes_are_those_of_the_strings_and_vary_with_prompts_alone(found, rows):
+    both = value(found, "reward", "string_spearman", "local")
+    assert value(found, "reward", "string_spearman_these_schemes", "local") == pytest.approx(both)
+    whole = np.ones((4, 3))
+    assert np.ptp([string_ranks(pool(rows), whole)[end] for end in ("low", "value", "high")]) < 1e-12
+
+
 def test_local_less_global_of_one_law_is_nothing(rows):
     strings = pool(rows.assign(log_kept=0.0))
     counts = np.ones((2, 3)), np.ones((2, len(SCHEMES)))
@@ -124,6 +147,7 @@ def test_outliers_are_those_far_from_the_line():
     assert np.isnan(far_from_line(np.ones((2, 3)), r[:2, :3], np.ones(2)))
 
 
-def test_no_table_depends_on_the_order_of_the_rows(triple, rows, small, found):
-    again = findings(triple, rows.sample(frac=1, random_state=0).reset_index(drop=True), SCHEMES, small)
+def test_no_table_depends_on_the_order_of_the_rows(triple, rows, texts, small, found):
+    mixed = (every.sample(frac=1, random_state=0).reset_index(drop=True) for every in (rows, texts))
+    again = findings(triple, *mixed, SCHEMES, small)
     pd.testing.assert_frame_equal(again.tables["tan_emp_measures"], found.tables["tan_emp_measures"])
