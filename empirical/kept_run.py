@@ -1,4 +1,4 @@
-"""Keep what a long run found: `python -m empirical.kept_run results/paper docs/tradeoff --paper tan`.
+"""Keep what a long run found: `python -m empirical.kept_run results/paper docs/tradeoff/long --paper tan`.
 
 Its tables but those of single answers, its figures, its manifest, the ledger's empirical entries, and a page of their
 verdicts. Nothing that a model wrote is kept.

@@ -75,7 +75,7 @@ class Preset:
 PRESETS = {
     "smoke": Preset(prompts=4, samples=2, max_new=8, real=False, corpora=200, resamples=100, small=True),
     "default": Preset(prompts=20, samples=4, max_new=32),
-    # The trade-off of `default` on every prompt that no alignment run has seen; the other studies are those of `default`.
+    # The trade-off on every prompt that no alignment run has seen; the other studies are those of `default`.
     "wide": Preset(prompts=100, samples=4, max_new=32),
     # Tan et al.: 1,000 prompts x 2 answers of at most 256 tokens; with the embedded prompts, the same 2,000 answers.
     "paper": Preset(prompts=100, samples=20, max_new=256, anew=True),

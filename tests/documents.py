@@ -23,7 +23,7 @@ from figures import FIGURES, style
 from theory.ledger import REGISTRY
 
 ROOT = Path(__file__).parents[1]
-MADE = {"docs/errata.md", "docs/tradeoff/README.md"}
+MADE = {"docs/errata.md", "docs/tradeoff/long/README.md", "docs/tradeoff/wide/README.md"}
 """Written by commands."""
 NOT_RUN = tomllib.loads((ROOT / "tests" / "docs_not_run.toml").read_text(encoding="utf-8"))["not_run"]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from empirical.prediction import Corpus, Floats, predict, recommend
 from empirical.preregistration import predictions, registered
@@ -73,6 +74,7 @@ def evidence(
     prediction = predict(corpus, log_w, "local")
     passes = registered_guard().passes(prediction.ess, "local")
     moved = passes & (np.abs(log_w) > 1e-6).any(axis=(1, 2))  # ancestral sampling's weights are 1 but for rounding
+    moved &= within_reach(rows, schemes, log_w[0].size)
     if moved.any():
         yield _weigh_one(np.exp(log_w[moved]))
         yield rejects("weights squared", _weigh_one(np.exp(2 * log_w[moved])))
@@ -95,8 +97,20 @@ def _read_again(log_p: Floats, recorded: Floats, lengths: Floats) -> Check:
     )
 
 
+def within_reach(rows: pd.DataFrame, schemes: Sequence[Scheme], texts: int) -> NDArray[np.bool_]:
+    """Which schemes' weights average 1 over so many texts of p_plus, by what was drawn from the schemes themselves.
+
+    E_q[log q / p] plus two standard deviations is at most log(texts): with fewer, the texts that carry q's weight are
+    mostly not among them, and the effective size cannot know of it (Chatterjee and Diaconis 2018, theorem 1.1). True
+    for all where the rows have no log-probability of their own, as prefixes.
+    """
+    ratio = (rows.log_proposal - rows.log_aligned).groupby(rows.scheme)
+    need = (ratio.mean() + 2 * ratio.std()).reindex([scheme.name for scheme in schemes])
+    return ~(need > np.log(texts)).to_numpy()
+
+
 def _weigh_one(w: Floats) -> Check:
-    """E_p[q / p] = 1 for every scheme that is predicted: in standard errors over prompts."""
+    """E_p[q / p] = 1 for every scheme that is predicted and within reach: in standard errors over prompts."""
     means = w.mean(axis=2)
     errors = means.std(axis=1, ddof=1) / np.sqrt(means.shape[1])
     return at_most(

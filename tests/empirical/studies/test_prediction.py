@@ -15,7 +15,7 @@ from empirical.store import Shards
 from empirical.studies import prediction
 from empirical.studies.collecting import collect, fingerprint
 from empirical.studies.prediction_tables import QUANTITIES, calibrated, tables
-from empirical.studies.prediction_verdict import entry, evidence, rule
+from empirical.studies.prediction_verdict import entry, evidence, rule, within_reach
 
 PROMPTS = study_prompts(10)
 
@@ -158,7 +158,8 @@ def synthetic(seed, few_schemes, distance=0.4):
         for p in range(prompts):
             for number, drawn in enumerate(move + rng.normal(size=cell)):
                 about = {"scheme": scheme.name, "prompt_id": f"p{p:02}", "sample_id": number, "log_kept": 0.0}
-                rows.append(about | {"log_prior": drawn + level[p], "reward": -drawn + level[p]})
+                ratio = {"log_proposal": move * drawn - move**2 / 2, "log_aligned": 0.0}
+                rows.append(about | ratio | {"log_prior": drawn + level[p], "reward": -drawn + level[p]})
     return corpus, log_w, pd.DataFrame(rows)
 
 
@@ -182,6 +183,22 @@ def test_calibration_and_evidence_on_a_world_whose_truth_is_known(few_schemes, s
     assert len(items) == 6
     tilted = list(evidence(record, corpus, log_w + 1, rows, few_schemes, replace(small, resamples=200)))
     assert not tilted[2].passed, "weights that do not average 1 are no ratio of laws"
+
+
+def test_weights_that_so_few_texts_cannot_show_are_not_held_to_average_one(few_schemes, small):
+    """A scheme whose own texts lie 8 nats further away than the weights of 1,280 texts of p_plus can show."""
+    corpus, log_w, rows = synthetic([3, 0], few_schemes, 1.2)
+    farthest = rows.scheme == few_schemes[-1].name
+    away = rows.assign(log_proposal=rows.log_proposal.where(~farthest, rows.log_proposal + 8))
+    assert list(within_reach(rows, few_schemes, corpus.log_p.size)) == [True] * len(few_schemes)
+    assert list(within_reach(away, few_schemes, corpus.log_p.size)) == [True] * (len(few_schemes) - 1) + [False]
+    assert within_reach(rows.assign(log_proposal=np.nan), few_schemes, 2).all(), "prefixes say nothing of it"
+    short = log_w.copy()
+    short[-1] -= 1  # as if the texts with most of the weight had not been drawn
+    record = np.stack([corpus.log_p, np.ones(corpus.log_p.shape)])
+    for drawn, passed in ((away, True), (rows, False)):
+        found = list(evidence(record, corpus, short, drawn, few_schemes, replace(small, resamples=200)))
+        assert found[2].passed is passed
 
 
 def test_bands_are_the_same_on_every_run_and_others_with_another_seed(few_schemes, small):
