@@ -1,0 +1,111 @@
+"""Two runs side by side: verdicts and text must be the same, numbers as near as the bound says."""
+
+import csv
+import json
+import math
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from tests.determinism.matrix import EXACT, FULL
+from theory.ledger import REGISTRY
+
+NOTHING = 1e-12
+"""Numbers this near are the same: what rounding leaves of float64 sums of about 1e4 numbers of size 1."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left: of each claim what was decided, and each table's text."""
+
+    verdicts: dict[str, Any]
+    tables: dict[str, str]
+
+    @classmethod
+    def of(cls, folder: Path, part: str) -> "Outcome":
+        """The part's claims and tables in results/<preset>/."""
+        ledger = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
+        exact = part in (EXACT, FULL)
+        return cls(
+            {entry["id"]: decided(entry) for entry in ledger if (entry["id"] in REGISTRY) == exact},
+            {path.stem: path.read_text(encoding="utf-8")
+             for path in sorted((folder / "tables").glob("*.csv")) if is_exact(path.stem) == exact},
+        )  # fmt: skip
+
+
+@dataclass
+class Difference:
+    """Changed claims, changed texts, tables compared and those of equal bytes, the largest relative difference."""
+
+    claims: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    tables: int = 0
+    same_bytes: int = 0
+    largest: float = 0.0
+    where: str = ""
+
+    def within(self, bound: float) -> bool:
+        """Whether verdicts and texts are the same, something was compared, and no number is farther than the bound.
+
+        A bound of 0 asks for the same bytes.
+        """
+        near = self.largest <= bound if bound else self.same_bytes == self.tables
+        return not self.claims and not self.texts and self.tables > 0 and near
+
+
+def is_exact(table: str) -> bool:
+    """Whether a table is of an exact world, by its name: figure 1 of Tan et al. is one."""
+    return table.startswith(("toy_", "tan_fig1"))
+
+
+def decided(entry: dict[str, Any]) -> Any:
+    """The verdict, and which checks passed and which controls were rejected; not how near they came."""
+    checks = [(one["name"], one["passed"]) for one in entry["checks"]]
+    return entry["verdict"], checks, [(one["name"], one["rejected"]) for one in entry["controls"]]
+
+
+def compared(one: Outcome, other: Outcome) -> Difference:
+    """Claim by claim and cell by cell."""
+    found = Difference()
+    found.claims = [
+        id for id in sorted(one.verdicts | other.verdicts) if one.verdicts.get(id) != other.verdicts.get(id)
+    ]
+    for name in sorted(one.tables | other.tables):
+        left, right = one.tables.get(name), other.tables.get(name)
+        if left is None or right is None:
+            found.texts.append(f"{name} is only in one of them")
+            continue
+        found.tables += 1
+        found.same_bytes += left == right
+        _cells(found, name, left, right)
+    return found
+
+
+def _cells(found: Difference, name: str, left: str, right: str) -> None:
+    lines = zip_longest(csv.reader(left.splitlines(True)), csv.reader(right.splitlines(True)), fillvalue=())
+    for number, (row, against) in enumerate(lines):
+        for column, (a, b) in enumerate(zip_longest(row, against, fillvalue="")):
+            if a == b:
+                continue
+            where = f"{name}, line {number}, column {column}: {a!r} and {b!r}"
+            if (far := difference(a, b)) is None:
+                found.texts.append(where)
+            elif far > found.largest:
+                found.largest, found.where = far, where
+
+
+def difference(a: str, b: str) -> float | None:
+    """How far two cells that differ are apart, relative to the larger; None where they are no numbers.
+
+    >>> difference("1.0", "1.1"), difference("1e-15", "0.0"), difference("yes", "no"), difference("", "1")
+    (0.09090909090909098, 0.0, None, None)
+    """
+    try:
+        one, other = float(a), float(b)
+    except ValueError:
+        return None
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return None
+    apart = abs(one - other)
+    return 0.0 if apart <= NOTHING else apart / max(abs(one), abs(other))
