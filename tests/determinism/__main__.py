@@ -3,7 +3,8 @@
     python -m tests.determinism [--only WORDS] [--keep FOLDER] [--store]
 
 An hour of a core. `--only` takes the rows whose name or part has WORDS in it; `--keep` keeps every run in FOLDER, and
-takes those that are there already. Ends with 1 if a run fails or a row is not within its bound. `--store` keeps the table.
+takes those that are there already. Ends with 1 if a run fails or a row is not within its bound.
+`--store` keeps the table.
 """
 
 import argparse

@@ -14,6 +14,11 @@ from theory.ledger import REGISTRY
 NOTHING = 1e-12
 """Numbers this near are the same: what rounding leaves of float64 sums of about 1e4 numbers of size 1."""
 
+COARSE = {"toy_concentration_epsilons": 1e-6}
+"""Tables whose numbers may be as far apart as this, and are not counted then. Found by the first run: Bahadur and Rao's
+estimate takes a second difference of five terms, each of which loses 1e-15 / (1e-4 rate): 3e-7 at the least rate, 2e-4.
+"""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -91,7 +96,7 @@ def _cells(found: Difference, name: str, left: str, right: str) -> None:
             where = f"{name}, line {number}, column {column}: {a!r} and {b!r}"
             if (far := difference(a, b)) is None:
                 found.texts.append(where)
-            elif far > found.largest:
+            elif far > max(found.largest, COARSE.get(name, 0.0)):
                 found.largest, found.where = far, where
 
 
