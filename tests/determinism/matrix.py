@@ -60,7 +60,7 @@ MATRIX = (
     Row("OpenBLAS and NumPy without AVX", variables=_OLD),
     Row("python -O, another hash seed, ASCII locale, another time zone", variables=_ELSEWHERE, flags=("-O",)),
     Row("targets in reverse order", ("run", *_BACKWARDS, *SMOKE)),
-    Row("killed half-way, resumed", how="killed"),
+    Row("killed half-way, resumed", MODELS, (TINY,), how="killed"),
     Row("torch for AVX2, its products for SSE", MODELS, (TINY,), _OLD_TORCH),
     Row("numba for any processor", MODELS, (TINY,), {"NUMBA_CPU_NAME": "generic"}),
     Row("three texts a step", MODELS, (TINY,), rows=3),

@@ -137,7 +137,7 @@ def test_what_the_cone_solver_gives_up_on_is_solved_in_halves(monkeypatch):
     log_p, u = np.log(rng.dirichlet(np.full(3, 5.0), size=(2, 3))), rng.uniform(-1, 1, (2, 3, 3))
     assert duality_gap(maximise_cone(log_p, u), log_p, u).max() < 1e-7
     most = 2
-    with pytest.raises(RuntimeError, match="^the cone solver gave up: too many"):
+    with pytest.raises(RuntimeError, match=r"^the cone solver gave up: too many"):
         maximise_cone(log_p, u)
 
 
