@@ -64,6 +64,17 @@ def test_an_altered_text_table_or_verdict_is_noticed(other):
         assert not found.within(1.0)
 
 
+def test_what_is_drawn_may_be_drawn_anew_but_not_become_another_number():
+    text = "scheme,corpus_pearson,mean\na,-0.32,1.0\n"
+    one = Outcome({}, {"tan_schemes": text})
+    others = {"-0.40": True, "-0.60": False, "": False}
+    for cell, right in others.items():
+        assert compared(one, Outcome({}, {"tan_schemes": text.replace("-0.32", cell)})).within(1e-3) is right
+    assert not compared(one, Outcome({}, {"tan_schemes": text.replace("1.0", "1.1")})).within(1e-3)
+    exact, moved = (Outcome({}, {"tan_fig1": one}) for one in (text, text.replace("-0.32", "-0.33")))
+    assert not compared(exact, moved).within(1e-9), "an exact world's are not drawn again"
+
+
 def test_nothing_compared_is_not_within():
     nothing = Outcome({}, {})
     assert not compared(nothing, nothing).within(1.0)
