@@ -1,5 +1,6 @@
 """One entry point: run, resume, verify and report. `python paper_repro.py` runs everything at preset `default`."""
 
+import io
 import sys
 import time
 import warnings
@@ -290,6 +291,9 @@ def _preset(name: str, first: int = 0) -> Preset:
 def main() -> None:
     """Run the command line; an error that a person can mend is one sentence and exit code 2."""
     warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # between peft and transformers, not ours
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Greek letters shows "?", and the run goes on
     try:
         app()
     except (InputError, ValueError) as problem:

@@ -1,9 +1,11 @@
 """The command line: targets, exit codes, one sentence an error, and what a run leaves behind."""
 
 import errno
+import io
 import json
 import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +22,21 @@ def call(monkeypatch, *arguments):
     with pytest.raises(SystemExit) as ended:
         paper_repro.main()
     return ended.value.code or 0
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["explain", "chang.thm3.5"]])
+def test_a_terminal_without_greek_letters_does_not_end_a_run(monkeypatch, tmp_path, arguments):
+    def answered():
+        out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        monkeypatch.setattr(sys, "stdout", out)
+        return call(monkeypatch, *arguments, "--out", tmp_path), out.buffer.getvalue()
+
+    code, said = answered()
+    assert code == 0
+    assert b"chang.thm3.5" in said
+    assert b"?" in said
+    monkeypatch.setattr(paper_repro, "io", SimpleNamespace(TextIOWrapper=type(None)))  # planted: left as it is
+    assert answered()[0] == 2
 
 
 def test_targets():

@@ -33,7 +33,8 @@ def maximise_cone(log_p: Array, u: Array, gap: float = 1e-8) -> Array:
     log_p, u: [..., V] NumPy, every row an instance; one separable programme maximises the sum over all of them. gap:
     the duality gap in nats that each row may have, by the multiplier that the solver found for it. Up to about 1e4
     entries in all. Returns log pi [..., V].
-    Raises ImportError without the extra `solvers`, ValueError on NaN, RuntimeError if the solver gives up.
+    A programme that the solver gives up on is solved in halves: on thousands of entries a last digit may stop it.
+    Raises ImportError without the extra `solvers`, ValueError on NaN, RuntimeError if the solver gives up on one row.
     """
     if not cone_installed():
         raise ImportError("the cone solver needs cvxpy and clarabel: pip install 'decoding-tradeoffs[solvers]'.")
@@ -47,9 +48,14 @@ def maximise_cone(log_p: Array, u: Array, gap: float = 1e-8) -> Array:
     pi = cvxpy.Variable(weight.size, nonneg=True)
     whole = sums @ pi == 1
     problem = cvxpy.Problem(cvxpy.Maximize(weight @ pi + cvxpy.sum(cvxpy.entr(pi))), [whole])
-    with catch_warnings():
-        simplefilter("ignore")  # of an inaccurate solution: the gap of each row decides
-        problem.solve(solver=cvxpy.CLARABEL, tol_gap_abs=gap, tol_gap_rel=gap, tol_feas=gap)
+    try:
+        with catch_warnings():
+            simplefilter("ignore")  # of an inaccurate solution: the gap of each row decides
+            problem.solve(solver=cvxpy.CLARABEL, tol_gap_abs=gap, tol_gap_rel=gap, tol_feas=gap)
+    except cvxpy.SolverError as refusal:
+        if log_z.size == 1:
+            raise RuntimeError(f"the cone solver gave up: {refusal}") from refusal
+        return _halved(log_p, u, gap)
     log_pi = np.full(log_p.shape, -np.inf)
     # Feasible only up to `gap`: a token of next to no mass may come out at or below 0.
     log_pi[support] = np.log(np.maximum(pi.value, np.finfo(float).tiny))
@@ -59,6 +65,13 @@ def maximise_cone(log_p: Array, u: Array, gap: float = 1e-8) -> Array:
     if not worst <= gap:
         raise RuntimeError(f"the cone solver stopped {worst:.0e} nats short, with status {problem.status!r}.")
     return log_pi
+
+
+def _halved(log_p: Array, u: Array, gap: float) -> Array:
+    """`maximise_cone` of the first half of the instances and of the second."""
+    rows, scores = (one.reshape(-1, log_p.shape[-1]) for one in (log_p, np.broadcast_to(u, log_p.shape)))
+    halves = zip(np.array_split(rows, 2), np.array_split(scores, 2), strict=True)
+    return np.concatenate([maximise_cone(*half, gap) for half in halves]).reshape(log_p.shape)
 
 
 def maximise_logits(score: Callable[[Array], Array | float], start: Array) -> Array:

@@ -7,12 +7,14 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from empirical.precision import one_thread
 from empirical.prediction import Corpus, Floats
 from empirical.prefixes import prefixes
 from empirical.preregistration import registered
@@ -68,7 +70,8 @@ def run(
         sampled = rows
         if tokens < settings.max_new:
             path = results.samples / f"{triple.name}.first-{tokens}.parquet"
-            sampled = prefixes(triple, prompts, rows, tokens, path, aligned=False)
+            with _threads(settings):
+                sampled = prefixes(triple, prompts, rows, tokens, path, aligned=False)
         with stage(f"{triple.name}: what {tokens} tokens foretell"):
             found = tables(triple.name, tokens, drawn.corpus, drawn.log_w, sampled, schemes, settings)
             parts.append(found)
@@ -110,11 +113,12 @@ def draw(
 ) -> Weighed:
     """Draw the corpus, cut its answers to `tokens`, and weigh them; what is there in `results` is not made again."""
     rows = answers(results, triple, prompts, settings, maker)
-    if tokens < settings.max_new:
-        path = results.samples / f"{triple.name}-{CORPUS.name}.first-{tokens}.parquet"
-        rows = prefixes(triple, prompts, rows, tokens, path)
-    rows = rows.sort_values(["prompt_id", "sample_id"])
-    scores = weighed(triple, prompts, rows, schemes, results.samples, tokens)
+    with _threads(settings):
+        if tokens < settings.max_new:
+            path = results.samples / f"{triple.name}-{CORPUS.name}.first-{tokens}.parquet"
+            rows = prefixes(triple, prompts, rows, tokens, path)
+        rows = rows.sort_values(["prompt_id", "sample_id"])
+        scores = weighed(triple, prompts, rows, schemes, results.samples, tokens)
     shape = scores.log_model.shape
     values = np.stack([rows[name].to_numpy(float).reshape(shape) for name in ("log_prior", "reward")])
     record = np.stack([rows.log_aligned, rows.token_ids.map(len)]).reshape(2, *shape)
@@ -141,6 +145,11 @@ def weighed(
         found.append(scores)
     parts = zip(*(vars(scores).values() for scores in found), strict=True)
     return SchemeScores(*(np.stack(part, axis=-2) for part in parts))
+
+
+def _threads(settings: Settings) -> AbstractContextManager[None]:
+    """One thread in strict mode: what models read here is a table's numbers, too."""
+    return one_thread() if settings.strict else nullcontext()
 
 
 def _kept(path: Path, stamp: str) -> SchemeScores | None:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from figures import FIGURES
+from figures.report.checklists import checklists
 from figures.report.claims import ROOMS, row
 from figures.report.errata import errata
 from figures.report.numbers import compared, number
@@ -69,7 +70,7 @@ def build(results: Path) -> Path:
         path.stem: pd.read_csv(path, keep_default_na=path.stem not in WORDED)
         for path in sorted((results / "tables").glob("*.csv"))
     }
-    shown = pictures(results, FIGURES)
+    shown, trust = pictures(results, FIGURES), evidence()
     run = _command(results.name, manifest)
     rows = [row(entry, tables, {one.name for one in shown}, run) for entry in ledger]
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "ledger.js"))
@@ -96,7 +97,8 @@ def build(results: Path) -> Path:
             schemes=tables.get("tan_schemes", pd.DataFrame()).to_dict("records"),
             traces=traces(tables.get("chang_relevance", pd.DataFrame())),
             samples=tables.get("tan_samples", pd.DataFrame()).to_dict("records"),
-            trust=evidence(),
+            trust=trust,
+            checklists=checklists(ledger, tables, manifest, trust),
             command=manifest.get("command", ""),
             manifest=json.dumps(manifest, indent=1),
         )

@@ -10,12 +10,14 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Evidence:
-    """One table: its words, the command that makes it again, its sum in one line, and its cells as text."""
+    """One table: its words, the command that makes it again, its sum as numbers and in a line, its cells as text."""
 
     name: str
     title: str
     text: str
     command: str
+    some: float
+    every: float
     sum: str
     columns: list[str]
     rows: list[list[str]]
@@ -34,4 +36,4 @@ def _read(about: dict, path: Path) -> Evidence:
     else:
         some, every = sum(row[columns.index(about["count"])] == "true" for row in rows), len(rows)
     said = f"{some:,.0f} of {every:,.0f} {about['unit']}"
-    return Evidence(about["name"], about["title"], about["text"], about["command"], said, columns, rows)
+    return Evidence(about["name"], about["title"], about["text"], about["command"], some, every, said, columns, rows)

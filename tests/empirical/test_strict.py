@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ import torch
 from empirical.presets import PRESETS, Backend
 from empirical.prompts import study_prompts
 from empirical.recipes import Recipe
+from empirical.results import Results
 from empirical.schemes import study_schemes
 from empirical.store import Shards, digest
-from empirical.studies import collecting
+from empirical.studies import collecting, prediction
 from empirical.studies.collecting import collect, fingerprint, shards_of
 
 SETTINGS = replace(PRESETS["smoke"].settings(0, Backend(strict=True)), max_new=4)
@@ -58,6 +60,24 @@ def test_neither_batches_nor_threads_move_a_bit(drawn, whole, rows, threads):
 def test_without_strict_mode_batches_do_move_bits(drawn):
     """The test above can fail: products of one row and of many are summed in another order."""
     assert len({drawn(backend=Backend(), rows=rows) for rows in (1, 8, 64)}) > 1
+
+
+def test_threads_do_not_move_what_is_foretold(exact, tmp_path):
+    """All texts of a prompt are weighed at once; without strict mode two threads sum otherwise."""
+    settings = replace(SETTINGS, max_new=8)
+    found = {}
+    chosen = torch.get_num_threads()
+    for strict, threads in product((True, False), (1, 2)):
+        size = replace(settings, backend=Backend(strict=strict))
+        torch.set_num_threads(threads)
+        try:
+            results = Results.open(tmp_path / f"{strict}-{threads}", "tiny")
+            drawn = prediction.draw(results, exact, PROMPTS, SCHEMES, size, 8)
+        finally:
+            torch.set_num_threads(chosen)
+        found[strict, threads] = drawn.log_w["global"].tobytes()
+    assert found[True, 1] == found[True, 2]
+    assert found[False, 1] != found[False, 2]
 
 
 def test_the_digest_tells_runs_apart(drawn, whole):

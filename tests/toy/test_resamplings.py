@@ -1,5 +1,7 @@
 """Each choice of corpora on one sample, against definitions and against pandas' own resampling."""
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from theory.information import entropy
 from toy import corpora as recipes
 from toy.causal_bootstrap import resampling_law
 from toy.dirichlet import Triple, dirichlet_triple, replayed_triple, unrelated
-from toy.resamplings import BANDS, drawn, measures, over_replications, weights
+from toy.resamplings import BANDS, _measured, drawn, measures, over_replications, weights
 
 SIZE, EPSILON = 100_000, 0.001
 
@@ -94,3 +96,16 @@ def test_bad_input_is_named():
         list(measures(constant, drawn(constant, 50, 10, 10.0, rng), 10))
     with pytest.raises(ValueError, match="finite"):
         drawn(Triple(triple.log_prior, triple.log_aligned, np.full(20, -np.inf)), 5, 5, 0.1, rng)
+
+
+def test_the_slope_keeps_its_digits_where_corpora_hardly_differ():
+    """Against fractions, on rewards far from 0; the control, which centres one side only, loses them."""
+    rng = np.random.default_rng(0)
+    x = np.round(rng.normal(size=300) * 2**28) / 2**40 - 7  # dyadic, so that the fractions are the numbers
+    r = np.round(rng.normal(size=300) * 2**20) / 2**30 + 2**10
+    one, other = ([Fraction(value) - sum(map(Fraction, some)) / 300 for value in some] for some in (x, r))
+    exact = float(sum(a * b for a, b in zip(one, other, strict=True)) / sum(a * a for a in one))
+    [slope] = (value for _, name, value in _measured("corpora", x, r, np.ones(300)) if name == "slope")
+    dx = x - x.mean()
+    assert slope == pytest.approx(exact, rel=1e-12)  # deviations of 1e-3 are right to 1e-13 of their size
+    assert dx @ r / (dx @ dx) != pytest.approx(exact, rel=1e-6)

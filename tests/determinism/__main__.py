@@ -1,0 +1,120 @@
+"""Run everything again in other surroundings, and compare verdicts and tables with an undisturbed run.
+
+    python -m tests.determinism [--only WORDS] [--keep FOLDER] [--store]
+
+An hour of a core. `--only` takes the rows whose name or part has WORDS in it; `--keep` keeps every run in FOLDER, and
+takes those that are there already. Ends with 1 if a run fails or a row is not within its bound.
+`--store` keeps the table.
+"""
+
+import argparse
+import csv
+import io
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.determinism.comparing import Difference, Outcome, compared
+from tests.determinism.matrix import BASE, BOUNDS, EXACT, MATRIX, TINY, Row
+from tests.determinism.running import kernels, run
+from theory.files import write_text
+
+TABLE = Path(__file__).parents[2] / "figures/report/evidence/determinism.csv"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table."""
+
+    what: str
+    part: str
+    same_verdicts: bool
+    tables: int
+    same_bytes: int
+    largest_relative_difference: float
+    bound: float
+    within: bool
+
+    @classmethod
+    def of(cls, row: Row, part: str, found: Difference) -> "Line":
+        """Judge what was found."""
+        bound = BOUNDS[part] if row.bound is None else row.bound
+        counts = (found.tables, found.same_bytes, found.largest)
+        return cls(row.what, part, not found.claims, *counts, bound, found.within(bound))
+
+
+def lines(row: Row, folder: Callable[[Row], Path]) -> list[tuple[Line, Difference]]:
+    """A row's lines; none where this processor does not have what it asks for. folder: runs a row, once."""
+    made = folder(row)
+    for_part = {part: folder(BASE[EXACT if part == TINY else part]) for part in row.parts}
+    if (row.variables or row.flags) and all(kernels(made.parent) == kernels(one.parent) for one in for_part.values()):
+        return []
+    pairs = [(part, compared(Outcome.of(base, part), Outcome.of(made, part))) for part, base in for_part.items()]
+    return [(Line.of(row, part, found), found) for part, found in pairs]
+
+
+def table(found: Sequence[Line]) -> str:
+    """The table that the report shows, as CSV."""
+    writer = csv.DictWriter(text := io.StringIO(), Line.__annotations__, lineterminator="\n")
+    writer.writeheader()
+    for line in found:
+        words = {name: str(value).lower() for name, value in asdict(line).items() if isinstance(value, bool)}
+        writer.writerow(
+            {**asdict(line), **words, "largest_relative_difference": f"{line.largest_relative_difference:.1e}"}
+        )
+    return text.getvalue()
+
+
+def folders(scratch: Path) -> Callable[[Row], Path]:
+    """A function that gives a row's results: made in `scratch`, unless they are there."""
+
+    def folder(row: Row) -> Path:
+        out = scratch / f"{row.what}, {', '.join(row.parts)}".replace(" ", "-")
+        if not (out / "whole").is_file():
+            run(row, out)
+            (out / "whole").touch()
+        [made] = (path.parent for path in out.glob("*/manifest.json"))
+        return made
+
+    return folder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, compare, print; 0 if every row is within its bound, else 1."""
+    parser = argparse.ArgumentParser(description="Run everything again in other surroundings and compare.")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--store", action="store_true")
+    options = parser.parse_args(arguments)
+    found, broken = list[Line](), False
+    with TemporaryDirectory(prefix="determinism-") as scratch:
+        folder = folders(options.keep or Path(scratch))
+        for row in MATRIX:
+            if options.only not in f"{row.what}, {', '.join(row.parts)}":
+                continue
+            started = time.monotonic()
+            try:
+                made = lines(row, folder)
+            except RuntimeError as problem:
+                broken = True
+                print(f"{row.what}: {problem}", flush=True)
+                continue
+            if not made:
+                print(f"{row.what}: this processor has no other kernels for it", flush=True)
+            for line, seen in made:
+                said = "within" if line.within else "NOT WITHIN"
+                about = f"{line.same_bytes} of {line.tables} tables the same, {seen.largest:.1e} {seen.where}"
+                print(f"{line.what} ({line.part}), {time.monotonic() - started:.0f} s: {said}; {about}", flush=True)
+                for fault in [*seen.claims, *seen.texts[:5]]:
+                    print(f"  {fault}", flush=True)
+                found.append(line)
+    if options.store:
+        write_text(TABLE, table(found))
+    return int(broken or not found or not all(line.within for line in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
