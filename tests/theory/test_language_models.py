@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tests.statistical.p_values import bernstein, distribution
+from tests.statistical.randomised import Randomised
 from theory.adaptors import (
     Adaptor,
     ancestral,
@@ -171,23 +173,55 @@ def test_path_products_do_not_need_normalised_rows() -> None:
     np.testing.assert_array_equal(path_products(counts), [1, 2, 2, 3, 3, 3, 3])
 
 
-@pytest.mark.parametrize("concentration", [0.1, 0.3, 1.0, 5.0])
-def test_dirichlet_has_beta_marginals(concentration: float) -> None:
-    p = np.exp(log_dirichlet(3, np.random.default_rng(1), concentration, (4000,)))
-    # 4000 draws: at p-value 1e-4 the test sees a distance of 0.035 between the distribution functions.
-    assert stats.kstest(p[:, 0], stats.beta(concentration, 2 * concentration).cdf).pvalue > 1e-4
-    uniform = np.random.default_rng(1).random((4000, 3))
-    planted = uniform / uniform.sum(-1, keepdims=True)
-    assert stats.kstest(planted[:, 0], stats.beta(concentration, 2 * concentration).cdf).pvalue < 1e-4
+CONCENTRATIONS = (0.1, 0.3, 1.0, 5.0)
 
 
-@pytest.mark.parametrize("concentration", [0.1, 1.0, 5.0])
-def test_dirichlet_has_its_variance(concentration: float) -> None:
-    p = np.exp(log_dirichlet(3, np.random.default_rng(2), concentration, (40_000,)))[:, 0]
-    squares = (p - 1 / 3) ** 2
-    # Var p_a = (n - 1) / (n^2 (n c + 1)), here of 40,000 draws, to five standard errors.
-    exact = 2 / (9 * (3 * concentration + 1))
-    assert abs(squares.mean() - exact) < 5 * squares.std() / 200
+def first_shares(rng: np.random.Generator, factor: float = 1.0) -> list[np.ndarray]:
+    """p_a of 10,000 Dirichlet draws a concentration, each multiplied by `factor`."""
+    return [np.exp(log_dirichlet(3, rng, factor * c, (10_000,)))[:, 0] for c in CONCENTRATIONS]
+
+
+def normalised_uniforms(rng: np.random.Generator) -> list[np.ndarray]:
+    uniform = rng.random((len(CONCENTRATIONS), 10_000, 3))
+    return list((uniform / uniform.sum(-1, keepdims=True))[..., 0])
+
+
+def beta_marginals(found: list[np.ndarray]) -> list[float]:
+    return [distribution(p, stats.beta(c, 2 * c).cdf) for p, c in zip(found, CONCENTRATIONS, strict=True)]
+
+
+MARGINALS = Randomised(
+    __name__,
+    "Dirichlet draws have beta marginals",
+    draw=first_shares,
+    judge=beta_marginals,
+    planted={"normalised uniforms": normalised_uniforms, "1.3 c": lambda rng: first_shares(rng, 1.3)},
+    sample="10,000 draws at 4 concentrations, DKW",
+)
+
+
+def squares(rng: np.random.Generator, factor: float = 1.0) -> np.ndarray:
+    """(p_a - 1/3)^2 of 40,000 Dirichlet draws a concentration."""
+    return (np.stack([np.exp(log_dirichlet(3, rng, factor * c, (40_000,)))[:, 0] for c in CONCENTRATIONS]) - 1 / 3) ** 2
+
+
+VARIANCE = Randomised(
+    __name__,
+    "Dirichlet draws have their variance",
+    draw=squares,
+    # Var p_a = (n - 1) / (n^2 (n c + 1)).
+    judge=lambda found: bernstein(found, 0, 4 / 9, 2 / (9 * (3 * np.array(CONCENTRATIONS) + 1))),
+    planted={"1.2 c": lambda rng: squares(rng, 1.2)},
+    sample="40,000 draws at 4 concentrations, empirical Bernstein",
+)
+
+
+def test_dirichlet_has_beta_marginals() -> None:
+    MARGINALS.hold()
+
+
+def test_dirichlet_has_its_variance() -> None:
+    VARIANCE.hold()
 
 
 def test_unless_told_laws_are_uniform_and_rewards_count_once() -> None:
