@@ -27,10 +27,10 @@ Draw = Callable[[np.random.Generator], Any]
 
 @dataclass(frozen=True, eq=False)
 class Randomised:
-    """One randomised test, at the top of a test file: `Randomised(__name__, "what it says", draw, judge, planted, ...)`.
+    """One randomised test: declared at the top of a test file, and held by one of its test functions.
 
-    judge: what was drawn -> p-values; planted: what is wrong -> the draw of that wrong version; sample: how much one
-    draw holds, and which p-value judges it.
+    module: `__name__`; judge: what was drawn -> p-values; planted: what is wrong -> the draw of that wrong version;
+    sample: how much one draw holds, and which p-value judges it.
     """
 
     module: str
@@ -62,10 +62,8 @@ class Randomised:
 
 def files() -> list[Path]:
     """The test files that declare randomised tests."""
-    paths = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [
-        path for path in paths if "\nfrom tests.statistical.randomised import Randomised" in path.read_text("utf-8")
-    ]
+    line = "\nfrom tests.statistical.randomised import Randomised"
+    return [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if line in path.read_text(encoding="utf-8")]
 
 
 def declared() -> list[Randomised]:

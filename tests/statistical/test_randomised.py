@@ -1,4 +1,4 @@
-"""The budget holds for the suite as it is, a test's share is split among its p-values, and nothing judges by rule of thumb."""
+"""The budget holds for the suite as it is, a share is split among p-values, and nothing judges by rule of thumb."""
 
 import re
 from dataclasses import replace
