@@ -110,14 +110,14 @@ def test_a_constant_reward_gives_no_nan(models):
     assert found["slope_on_prior"].value == found["share_of_optimum"].value == 0
 
 
-def covered(rng, copies=1):
-    """How many of 100 intervals for the mean of 40 normal prompts cover 0; copies: each prompt is listed as often."""
-    count = 40 * copies
-    empty = {f"{law}_{key}": np.ones(count) for law in ("prior", "aligned") for key in ("xx", "xy", "yy")}
+def covered(rng, spread=1.0):
+    """How many of 60 intervals for the mean of 40 normal prompts cover 0; spread: planted, of the prompts given."""
+    empty = {f"{law}_{key}": np.ones(40) for law in ("prior", "aligned") for key in ("xx", "xy", "yy")}
     held = 0
-    for seed in rng.integers(2**31, size=100):
+    for seed in rng.integers(2**31, size=60):
         names = ("reward_prior", "reward_aligned", "kl", "optimum")
-        columns = {name: np.repeat(rng.standard_normal(40), copies) for name in names} | empty
+        columns = {name: rng.standard_normal(40) for name in names} | empty
+        columns["kl"] = columns["kl"].mean() + spread * (columns["kl"] - columns["kl"].mean())
         found = intervals(columns, 0.1, int(seed))["kl"]
         held += found.low <= 0 <= found.high
     return held
@@ -127,9 +127,9 @@ COVERAGE = Randomised(
     __name__,
     "an interval covers as often as it says",
     draw=covered,
-    judge=lambda held: binomial(held, 100, 0.9, 1),  # 95 %; the bootstrap falls a little short
-    planted={"prompts counted sixteen times": lambda rng: covered(rng, copies=16)},
-    sample="100 intervals cover in 90 % or more, exact binomial",
+    judge=lambda held: binomial(held, 60, 0.9, 1),  # 95 %; the bootstrap falls a little short
+    planted={"deviations a quarter, as if of 640 prompts": lambda rng: covered(rng, 1 / 4)},
+    sample="60 intervals cover in 90 % or more, exact binomial",
 )
 
 
