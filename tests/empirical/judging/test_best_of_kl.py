@@ -196,11 +196,11 @@ def test_winning_odds_by_all_subsets(reward):
     np.testing.assert_allclose(winning_odds(reward, 3), expected, atol=1e-12)
 
 
-def by_odds(rng, K=4):  # noqa: N803
-    """What 2,000 pools of 12 say that are weighted for K."""
+def by_odds(rng, sign=1):
+    """What 2,000 pools of 12 say that are weighted for four; sign: planted, of the reward."""
     (log_p,), (reward,) = laws(5, 1, 4)
     pools = rng.choice(4, (2000, 12), p=np.exp(log_p))
-    return np.array([by_winners(log_p[pool], 4, winning_odds(reward[pool], K)) for pool in pools])
+    return np.array([by_winners(log_p[pool], 4, winning_odds(sign * reward[pool], 4)) for pool in pools])
 
 
 def by_best_of_four(found):
@@ -213,7 +213,7 @@ ODDS = Randomised(
     "odds give the same expectation as winners",
     draw=by_odds,
     judge=by_best_of_four,
-    planted={"weighted for K = 2": partial(by_odds, K=2)},
+    planted={"weighted for the worst": partial(by_odds, sign=-1)},
     sample="2,000 pools of 12, empirical Bernstein",
 )
 
