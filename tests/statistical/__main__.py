@@ -21,10 +21,12 @@ TABLE = ROOT / "figures/report/evidence/power.csv"
 
 def kept(table: str, modules: set[str], known: set[tuple[str, str]]) -> list[dict[str, object]]:
     """The rows of an older table that are still of a known test, but for those of the modules measured now."""
-    return [
-        row for row in csv.DictReader(table.splitlines())
-        if (module := row["file"].removesuffix(".py").replace("/", ".")) not in modules and (module, row["test"]) in known
-    ]  # fmt: skip
+    found = []
+    for row in csv.DictReader(table.splitlines()):
+        module = row["file"].removesuffix(".py").replace("/", ".")
+        if module not in modules and (module, row["test"]) in known:
+            found.append(row)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

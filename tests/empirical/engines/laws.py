@@ -33,7 +33,8 @@ def fits(drawn, law):
 
 def counts_of(number, law):
     """A draw: counts of `number` draws of a law that is only asked for when drawing."""
-    return lambda rng: rng.multinomial(number, law() / law().sum())
+    once = cache(lambda: law() / law().sum())
+    return lambda rng: rng.multinomial(number, once())
 
 
 def seed_from(rng):
