@@ -51,17 +51,17 @@ def mixture(counts, law, off=0.0):
 def bounded(values, low, high, mean):
     """Independent values within [low, high] of the given mean: Hoeffding (1963), Theorem 1, the form by KL."""
     m, mu = ((one - low) / (high - low) for one in (np.mean(values, axis=-1), mean))
-    _inside(values, low, high)
     m = np.clip(m, 0, 1)
-    return np.minimum(1, 2 * np.exp(-np.shape(values)[-1] * (rel_entr(m, mu) + rel_entr(1 - m, 1 - mu))))
+    p = 2 * np.exp(-np.shape(values)[-1] * (rel_entr(m, mu) + rel_entr(1 - m, 1 - mu)))
+    return np.where(_inside(values, low, high), np.minimum(1, p), 0)
 
 
 def bennett(values, reach, variance, mean):
     """Independent values of the given mean, within `reach` of it and of at most the given variance: Bennett (1962)."""
-    _inside(np.asarray(values) - mean, -reach, reach)
+    reach, variance, mean = (np.asarray(one, dtype=float) for one in (reach, variance, mean))
     ratio = reach * np.abs(np.mean(values, axis=-1) - mean) / variance
-    size = np.shape(values)[-1] * variance / reach**2
-    return np.minimum(1, 2 * np.exp(-size * ((1 + ratio) * np.log1p(ratio) - ratio)))
+    p = 2 * np.exp(-np.shape(values)[-1] * variance / reach**2 * ((1 + ratio) * np.log1p(ratio) - ratio))
+    return np.where(_inside(values, mean - reach, mean + reach), np.minimum(1, p), 0)
 
 
 def bernstein(values, low, high, mean):
@@ -70,12 +70,11 @@ def bernstein(values, low, high, mean):
     With probability 1 - d the mean passes the sample's by less than sqrt(2 V L / n) + 7 L / (3 (n - 1)), where
     L = log(2 / d) and V is the sample's variance, all in units of high - low; so on either side.
     """
-    _inside(values, low, high)
     n = np.shape(values)[-1]
     gap = np.abs(np.mean(values, axis=-1) - mean) / (high - low)
     slope, bend = np.sqrt(2 * np.var(values, axis=-1, ddof=1) / n) / (high - low), 7 / (3 * (n - 1))
     root = (np.sqrt(slope**2 + 4 * bend * gap) - slope) / (2 * bend)
-    return np.minimum(1, 4 * np.exp(-(root**2)))
+    return np.where(_inside(values, low, high), np.minimum(1, 4 * np.exp(-(root**2))), 0)
 
 
 def distribution(values, cdf):
@@ -98,6 +97,6 @@ def normal(value, mean, deviation):
 
 
 def _inside(values, low, high):
-    slack = 1e-9 * (high - low)  # rounding
-    if np.min(values) < low - slack or np.max(values) > high + slack:
-        raise ValueError(f"values lie outside of [{low}, {high}], so the bound says nothing")
+    """A value that cannot be refutes the claim by itself; rounding is forgiven."""
+    slack = 1e-9 * (np.asarray(high) - low)
+    return (np.min(values, axis=-1) >= low - slack) & (np.max(values, axis=-1) <= high + slack)

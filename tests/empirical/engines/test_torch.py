@@ -137,7 +137,7 @@ FIRST = Randomised(
     judge=lambda drawn: follows(drawn, first_law().exp().numpy()),
     planted={
         "top-k = 50": lambda rng: rng.choice(257, 4_000, p=local(top_k(50), first_law())[0].exp().numpy()),
-        "T = 1.2": lambda rng: rng.choice(257, 4_000, p=(first_law() / 1.2).softmax(-1).numpy()),
+        "T = 1.3": lambda rng: rng.choice(257, 4_000, p=(first_law() / 1.3).softmax(-1).numpy()),
     },
     sample="4,000 tokens of 257, a mixture of Dirichlet laws against theirs",
 )
