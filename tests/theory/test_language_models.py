@@ -1,5 +1,7 @@
 """Trees against a plain walk along every string, one token at a time."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -176,42 +178,42 @@ def test_path_products_do_not_need_normalised_rows() -> None:
 CONCENTRATIONS = (0.1, 0.3, 1.0, 5.0)
 
 
-def first_shares(rng: np.random.Generator, factor: float = 1.0) -> list[np.ndarray]:
-    """p_a of 10,000 Dirichlet draws a concentration, each multiplied by `factor`."""
-    return [np.exp(log_dirichlet(3, rng, factor * c, (10_000,)))[:, 0] for c in CONCENTRATIONS]
+def first_shares(rng: np.random.Generator, count: int) -> np.ndarray:
+    """p_a of as many Dirichlet draws at each concentration."""
+    return np.stack([np.exp(log_dirichlet(3, rng, c, (count,)))[:, 0] for c in CONCENTRATIONS])
 
 
-def normalised_uniforms(rng: np.random.Generator) -> list[np.ndarray]:
+def more_concentrated(rng: np.random.Generator, count: int, factor: float) -> np.ndarray:
+    """Planted: the same by a Beta law, at concentrations that are multiplied."""
+    return np.stack([rng.beta(factor * c, 2 * factor * c, count) for c in CONCENTRATIONS])
+
+
+def normalised_uniforms(rng: np.random.Generator) -> np.ndarray:
     uniform = rng.random((len(CONCENTRATIONS), 10_000, 3))
-    return list((uniform / uniform.sum(-1, keepdims=True))[..., 0])
+    return (uniform / uniform.sum(-1, keepdims=True))[..., 0]
 
 
-def beta_marginals(found: list[np.ndarray]) -> list[float]:
+def beta_marginals(found: np.ndarray) -> list[float]:
     return [distribution(p, stats.beta(c, 2 * c).cdf) for p, c in zip(found, CONCENTRATIONS, strict=True)]
 
 
 MARGINALS = Randomised(
     __name__,
     "Dirichlet draws have beta marginals",
-    draw=first_shares,
+    draw=partial(first_shares, count=10_000),
     judge=beta_marginals,
-    planted={"normalised uniforms": normalised_uniforms, "1.3 c": lambda rng: first_shares(rng, 1.3)},
+    planted={"normalised uniforms": normalised_uniforms, "1.3 c": partial(more_concentrated, count=10_000, factor=1.3)},
     sample="10,000 draws at 4 concentrations, DKW",
 )
-
-
-def squares(rng: np.random.Generator, factor: float = 1.0) -> np.ndarray:
-    """(p_a - 1/3)^2 of 40,000 Dirichlet draws a concentration."""
-    return (np.stack([np.exp(log_dirichlet(3, rng, factor * c, (40_000,)))[:, 0] for c in CONCENTRATIONS]) - 1 / 3) ** 2
 
 
 VARIANCE = Randomised(
     __name__,
     "Dirichlet draws have their variance",
-    draw=squares,
+    draw=partial(first_shares, count=40_000),
     # Var p_a = (n - 1) / (n^2 (n c + 1)).
-    judge=lambda found: bernstein(found, 0, 4 / 9, 2 / (9 * (3 * np.array(CONCENTRATIONS) + 1))),
-    planted={"1.2 c": lambda rng: squares(rng, 1.2)},
+    judge=lambda found: bernstein((found - 1 / 3) ** 2, 0, 4 / 9, 2 / (9 * (3 * np.array(CONCENTRATIONS) + 1))),
+    planted={"1.2 c": partial(more_concentrated, count=40_000, factor=1.2)},
     sample="40,000 draws at 4 concentrations, empirical Bernstein",
 )
 

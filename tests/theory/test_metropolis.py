@@ -79,10 +79,10 @@ ACCEPTANCE = Randomised(
 )
 
 
-def states(rng: np.random.Generator, always: bool = False) -> np.ndarray:
-    """How often each text is the last state of 20,000 chains; always: every proposal is accepted."""
+def states(rng: np.random.Generator) -> np.ndarray:
+    """How often each text is the last state of 20,000 chains."""
     texts, log_w = chains(rng, 20_000, 20)
-    last = np.full(20_000, 20) if always else run(log_w, rng.random((20_000, 20))).states[:, -1]
+    last = run(log_w, rng.random((20_000, 20))).states[:, -1]
     return np.bincount(np.take_along_axis(texts, last[:, None], axis=-1)[:, 0], minlength=3)
 
 
@@ -91,7 +91,7 @@ STATES = Randomised(
     "states have the target's law",
     draw=states,
     judge=lambda counts: cells(counts, np.exp(TARGET)),
-    planted={"always accepting": lambda rng: states(rng, always=True)},
+    planted={"always accepting": lambda rng: rng.multinomial(20_000, np.exp(PROPOSAL))},
     sample="20,000 chains of 20 steps, 3 states, each an exact binomial",
 )
 

@@ -28,12 +28,12 @@ def pair_law(p):
     return np.array([p[i] * p[j] * (1 if i == j else 2) for i in range(len(p)) for j in range(len(p)) if i <= j])
 
 
-def replayed(rng, law=LAW):
-    return pairs(replayed_counts(law, rng.integers(2**32, size=6_000), size=2))
+def replayed(rng):
+    return pairs(replayed_counts(LAW, rng.integers(2**32, size=6_000), size=2))
 
 
-def multinomial(rng, law=LAW):
-    return pairs(multinomial_counts(law, 20_000, 2, rng))
+def multinomial(rng):
+    return pairs(multinomial_counts(LAW, 20_000, 2, rng))
 
 
 REPLAYED = Randomised(
@@ -41,7 +41,7 @@ REPLAYED = Randomised(
     "replayed counts have the law of single draws",
     draw=replayed,
     judge=lambda found: cells(found, pair_law(np.exp(LAW))),
-    planted={"0.05 moved from one object to another": lambda rng: replayed(rng, np.log([0.45, 0.35, 0.15, 0.05]))},
+    planted={"0.05 moved between objects": lambda rng: rng.multinomial(6_000, pair_law([0.45, 0.35, 0.15, 0.05]))},
     sample="6,000 corpora of 2, 10 pairs, each an exact binomial",
 )
 MULTINOMIAL = Randomised(
@@ -49,7 +49,7 @@ MULTINOMIAL = Randomised(
     "multinomial counts have the law of single draws",
     draw=multinomial,
     judge=lambda found: cells(found, pair_law(np.exp(LAW))),
-    planted={"0.03 moved from one object to another": lambda rng: multinomial(rng, np.log([0.47, 0.33, 0.15, 0.05]))},
+    planted={"0.03 moved between objects": lambda rng: rng.multinomial(20_000, pair_law([0.47, 0.33, 0.15, 0.05]))},
     sample="20,000 corpora of 2, 10 pairs, each an exact binomial",
 )
 

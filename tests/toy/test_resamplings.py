@@ -28,6 +28,7 @@ def sample():
     return one_sample()
 
 
+@cache
 def typical_law():
     triple, found = one_sample()
     return resampling_law(weights(triple, found, SIZE)["bands, typical"])

@@ -82,18 +82,24 @@ def english():
     return Layers(log_p, successor, np.zeros_like(log_p))
 
 
-def lengths_of(rng, heat=1.0):
-    """How many of 5,000 texts have each length; heat: every letter drawn at this temperature."""
+@cache
+def law_of_lengths(heat=1.0):
+    """With every letter drawn at this temperature."""
+    return length_law(english(), normalised(english().log_p / heat))
+
+
+def lengths_of(rng):
+    """How many of 5,000 texts have each length."""
     layers = english()
-    return np.bincount(sample(layers, normalised(layers.log_p / heat), 5_000, rng)[2], minlength=33)[1:]
+    return np.bincount(sample(layers, layers.log_p, 5_000, rng)[2], minlength=33)[1:]
 
 
 LENGTHS = Randomised(
     __name__,
     "lengths of English have their law",
     draw=lengths_of,
-    judge=lambda counts: mixture(counts, length_law(english(), english().log_p)),
-    planted={"T = 1.5": lambda rng: lengths_of(rng, 1.5)},
+    judge=lambda counts: mixture(counts, law_of_lengths()),
+    planted={"T = 2": lambda rng: rng.multinomial(5_000, law_of_lengths(2.0))},
     sample="5,000 texts, 32 lengths, a mixture of Dirichlet laws against theirs",
 )
 
