@@ -18,10 +18,10 @@ COLUMNS = (
 
 
 def repeated(one: Randomised, draw: Draw, seconds: float, seed: int) -> tuple[int, int]:
-    """How many draws were made and refused: at most REPETITIONS, ten at least, until `seconds` of work have passed."""
+    """How many draws were made and refused in `seconds` of work: REPETITIONS at most, three at least."""
     stop, made, refused = time.process_time() + seconds, 0, 0
     rng = np.random.Generator(np.random.Philox(seed))
-    while made < REPETITIONS and (made < 10 or time.process_time() < stop):
+    while made < REPETITIONS and (made < 3 or time.process_time() < stop):
         refused += not one.accepts(draw(rng))
         made += 1
     return made, refused

@@ -47,8 +47,8 @@ def test_lower_bound(rejected, of):
     assert power.lower_bound(0, of) == 0
 
 
-def test_no_time_is_ten_draws(coins):
-    assert power.repeated(coins, coins.planted["never"], 0.0, 1) == (10, 0)
+def test_no_time_is_three_draws(coins):
+    assert power.repeated(coins, coins.planted["never"], 0.0, 1) == (3, 0)
 
 
 def test_older_rows_are_kept_unless_measured_again_or_forgotten():

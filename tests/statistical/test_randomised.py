@@ -9,6 +9,8 @@ import pytest
 from tests.statistical.p_values import binomial, cells
 from tests.statistical.randomised import BUDGET, MOST, REGISTRY, ROOT, SHARE, Randomised, declared, files
 
+UNDECLARED = ["tests/empirical/engines/test_vllm_real.py"]
+"""Files that judge by `laws.fits` inside of a test, since what draws there is seldom installed: a share each."""
 COIN = np.array([0.5, 0.5])
 
 
@@ -23,10 +25,17 @@ def coin():
 def test_all_together_keep_the_budget():
     found = declared()
     assert {one.module for one in found} == {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files()}
-    assert len(found) > 5
-    assert len(found) <= MOST
+    assert len(found) > 40
+    assert len(found) + len(UNDECLARED) <= MOST
     assert pytest.approx(BUDGET, rel=1e-12) == MOST * SHARE
     assert all(one.sample and all(one.planted) for one in found)
+
+
+def test_verdicts_outside_of_declarations_are_counted():
+    paths = [
+        path for path in (ROOT / "tests").rglob("test_*.py") if "laws import fits" in path.read_text(encoding="utf-8")
+    ]
+    assert [path.relative_to(ROOT).as_posix() for path in paths if path.parent.name != "statistical"] == UNDECLARED
 
 
 def test_every_declared_test_is_run():
