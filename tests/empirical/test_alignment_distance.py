@@ -14,6 +14,8 @@ from empirical.scoring import score
 from empirical.tiny import write_tiny_adapter
 from empirical.training import Recipe
 from tests.empirical.six_words import Listed, every_answer, kl, log_law, random_reward, six_words
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 
 PROMPTS = ["a", "b c", "d", "e a b", "c c", "b d e"]
 RECIPE = Recipe(beta=0.5, answers=64, max_new=2)
@@ -108,17 +110,31 @@ def test_a_constant_reward_gives_no_nan(models):
     assert found["slope_on_prior"].value == found["share_of_optimum"].value == 0
 
 
-def test_an_interval_covers_as_often_as_it_says():
-    """300 means of 40 normal prompts: a 95 % interval covers 0 in 95 %; the bootstrap falls a little short."""
-    rng = np.random.default_rng(0)
+def covered(rng, spread=1.0):
+    """How many of 60 intervals for the mean of 40 normal prompts cover 0; spread: planted, of the prompts given."""
     empty = {f"{law}_{key}": np.ones(40) for law in ("prior", "aligned") for key in ("xx", "xy", "yy")}
-    covered = 0
-    for seed in range(300):
+    held = 0
+    for seed in rng.integers(2**31, size=60):
         names = ("reward_prior", "reward_aligned", "kl", "optimum")
         columns = {name: rng.standard_normal(40) for name in names} | empty
-        found = intervals(columns, 0.1, seed)["kl"]
-        covered += found.low <= 0 <= found.high
-    assert 0.89 <= covered / 300 <= 0.99
+        columns["kl"] = columns["kl"].mean() + spread * (columns["kl"] - columns["kl"].mean())
+        found = intervals(columns, 0.1, int(seed))["kl"]
+        held += found.low <= 0 <= found.high
+    return held
+
+
+COVERAGE = Randomised(
+    __name__,
+    "an interval covers as often as it says",
+    draw=covered,
+    judge=lambda held: binomial(held, 60, 0.9, 1),  # 95 %; the bootstrap falls a little short
+    planted={"deviations a quarter, as if of 640 prompts": lambda rng: covered(rng, 1 / 4)},
+    sample="60 intervals cover in 90 % or more, exact binomial",
+)
+
+
+def test_an_interval_covers_as_often_as_it_says():
+    COVERAGE.hold()
 
 
 @given(st.lists(st.floats(-20, 20), min_size=2, max_size=20))

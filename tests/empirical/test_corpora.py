@@ -1,5 +1,7 @@
 """Moments, splits and corpora against pandas, NumPy, SciPy, statsmodels and brute force."""
 
+from functools import cache, partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +20,8 @@ from empirical.corpora import (
     split,
     weighted_spearman,
 )
+from tests.statistical.p_values import bernstein
+from tests.statistical.randomised import Randomised
 
 shapes = st.tuples(st.integers(2, 4), st.integers(2, 4), st.integers(1, 5), st.integers(0, 2**32 - 1))
 
@@ -80,19 +84,54 @@ def test_global_weights_are_per_prompt():
     assert abs(pooled[:, 0].sum() / pooled.sum() - 1 / 3) > 0.5, "the planted pooled chain re-weights prompts"
 
 
-def test_corpora_follow_the_pooling_law():
-    """4,000 corpora a scheme: means within 6 standard errors, variances within 15 % (also 6)."""
+SIDES = np.array([[1, 0], [0, 1], [0.7, 0.7]])
+
+
+def centred_corpora(rng, scatter=1.0, shift=0.0):
+    """Mean x and r of 10,000 corpora of 40 strings of three schemes, in deviations from their law's mean: [K, 2, n].
+
+    Planted: what they are multiplied by, and how much is added to x.
+    """
     strings = random_pool(3, 4, 5, 1)
     weights = strings.weights("global")
-    x, r = draw_corpora(strings, weights, 40, 4_000, np.random.default_rng(2))
-    for k in range(3):
-        law = covariance_matrix(cell_moments(strings, weights)[k].mean(axis=0)) / 40
-        drawn = np.cov(x[k], r[k])
-        np.testing.assert_allclose(np.diag(drawn), np.diag(law), rtol=0.15)
-        assert abs(x[k].mean() - cell_moments(strings, weights)[k].mean(axis=0)[0]) < 6 * (law[0, 0] / 4_000) ** 0.5
-        assert not np.allclose(np.diag(drawn), np.diag(law) * 1.44, rtol=0.15), (
-            "a bootstrap of the estimator scatters more"
-        )
+    drawn = np.stack(draw_corpora(strings, weights, 40, 10_000, rng), axis=1)
+    return scatter * (drawn - string_law()[0][..., None]) / string_law()[1][..., None] + np.array([[shift], [0]])
+
+
+@cache
+def string_law():
+    """Mean and deviation of a corpus's x and r under each scheme [K, 2], from the pool's own moments."""
+    strings = random_pool(3, 4, 5, 1)
+    moments = cell_moments(strings, strings.weights("global")).mean(axis=1)
+    return moments[:, :2], np.sqrt(np.diagonal(covariance_matrix(moments), axis1=1, axis2=2) / 40)
+
+
+def characteristic(found):
+    """E e^(i t . z) of a mean of 40 independent strings is the 40th power of one string's: cosines and sines."""
+    strings, (mean, deviation) = random_pool(3, 4, 5, 1), string_law()
+    weights = strings.weights("global").reshape(3, -1) / 4
+    values = np.stack([strings.x.reshape(3, -1), strings.r.reshape(3, -1)], axis=1)
+    z = (values - mean[..., None]) / deviation[..., None] / 40
+    one = (np.exp(1j * np.einsum("tf,kfn->tkn", SIDES, z)) * weights).sum(axis=-1) ** 40
+    angle = np.einsum("tf,kfn->tkn", SIDES, found)
+    return [bernstein(np.cos(angle), -1, 1, one.real), bernstein(np.sin(angle), -1, 1, one.imag)]
+
+
+CORPORA = Randomised(
+    __name__,
+    "corpora follow the pooling law",
+    draw=centred_corpora,
+    judge=characteristic,
+    planted={
+        "a bootstrap of the estimator scatters more, by 1.2": partial(centred_corpora, scatter=1.2),
+        "a mean off by 0.15 deviations": partial(centred_corpora, shift=0.15),
+    },
+    sample="10,000 corpora of 3 schemes, characteristic function at 3 places, empirical Bernstein",
+)
+
+
+def test_corpora_follow_the_pooling_law():
+    CORPORA.hold()
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.integers(1, 3)), min_size=3, max_size=12))

@@ -2,6 +2,7 @@
 
 import tracemalloc
 import weakref
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,8 @@ from scipy.stats import pearsonr, spearmanr
 import empirical.intervals
 from empirical.corpora import Pool, cell_moments, draw_corpora, split, weighted_spearman
 from empirical.intervals import cluster_intervals, percentiles, slope
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 
 COUNTS = SimpleNamespace(seed=0, corpus_size=200, resamples=200)
 
@@ -42,26 +45,50 @@ def test_simpson_reversal_is_seen():
             assert found[name].low <= found[name].value <= found[name].high
 
 
+# Schemes' covariance and a 200th of that of prompts and noise: -.9 + 3.6 / 200 over 1 + 4.25 / 200.
+OF_CORPORA = (-0.9 + 3.6 / 200) / (1 + 4.25 / 200)
+
+
+def covered(rng, name, truth):
+    """How many of 40 intervals of clustered strings hold the planted correlation."""
+    held = 0
+    for seed in rng.integers(2**31, size=40):
+        counts = SimpleNamespace(seed=int(seed), corpus_size=200, resamples=100)
+        found = intervals(clustered(int(seed)), counts)[name]
+        held += found.low <= truth <= found.high
+    return held
+
+
+def covered_by_corpora(rng):
+    """The same where corpora are resampled: thousands of corpora of 12 schemes are 12 points."""
+    held = 0
+    for seed in rng.integers(2**31, size=40):
+        strings = clustered(int(seed))
+        x, r = (side.ravel() for side in draw_corpora(strings, strings.weights("local"), 200, 200, rng))
+        low, high = percentiles([np.corrcoef(x[i], r[i])[0, 1] for i in rng.integers(0, x.size, (50, x.size))])
+        held += low <= OF_CORPORA <= high
+    return held
+
+
+COVERAGE = {
+    name: Randomised(
+        __name__,
+        f"coverage, {name}",
+        draw=partial(covered, name=name, truth=truth),
+        judge=lambda held: binomial(held, 40, 0.8, 1),  # 95 %, of which 12 clusters lose some points
+        planted={"corpora resampled": covered_by_corpora},
+        sample="40 intervals cover in 80 % or more, exact binomial",
+    )
+    for name, truth in (("between_schemes_pearson", -0.9), ("corpus_pearson", OF_CORPORA))
+}
+
+
 def test_coverage_of_the_between_scheme_correlation():
-    """60 seeds against the planted -.9: nominal 95 %, at least 80 % asked (binomial tail below 1e-4 at 95 %)."""
-    covered = [
-        intervals(clustered(seed), SimpleNamespace(seed=seed, corpus_size=200, resamples=100)) for seed in range(60)
-    ]
-    inside = [f["between_schemes_pearson"].low <= -0.9 <= f["between_schemes_pearson"].high for f in covered]
-    assert np.mean(inside) >= 0.8
+    COVERAGE["between_schemes_pearson"].hold()
 
 
 def test_coverage_of_the_corpora_s_correlation():
-    """40 seeds against the planted law of corpora of 200; of 95 % intervals fewer than 80 % hold it once in 1e4."""
-    # Schemes' covariance and a 200th of that of prompts and noise: -.9 + 3.6 / 200 over 1 + 4.25 / 200.
-    planted = (-0.9 + 3.6 / 200) / (1 + 4.25 / 200)
-    found = [
-        intervals(clustered(seed), SimpleNamespace(seed=seed, corpus_size=200, resamples=100))["corpus_pearson"]
-        for seed in range(40)
-    ]
-    assert np.mean([one.low <= planted <= one.high for one in found]) >= 0.8
-    slim = [(one.value - one.value * 0.05, one.value + one.value * 0.05) for one in found]
-    assert np.mean([min(side) <= planted <= max(side) for side in slim]) < 0.8  # a narrower one would be noticed
+    COVERAGE["corpus_pearson"].hold()
 
 
 def test_more_corpora_of_the_same_schemes_tell_no_more():
@@ -140,19 +167,6 @@ def test_slope_is_least_squares_and_its_interval_is_wider_than_without_clusters(
     low, high = plain.conf_int()[1]
     assert abs(found.value - plain.params[1]) < 1e-10
     assert found.high - found.low > 1.5 * (high - low)
-
-
-def test_a_bootstrap_by_corpus_is_far_too_narrow():
-    """Thousands of corpora of 12 schemes are 12 points: resampling corpora misses the planted -.9 most of the time."""
-    covered = []
-    for seed in range(40):
-        strings = clustered(seed)
-        x, r = draw_corpora(strings, strings.weights("local"), 200, 200, np.random.default_rng(seed))
-        rng = np.random.default_rng(seed)
-        drawn = [np.corrcoef(x.ravel()[i], r.ravel()[i])[0, 1] for i in rng.integers(0, x.size, (100, x.size))]
-        low, high = percentiles(drawn)
-        covered.append(low <= -0.9 <= high)
-    assert np.mean(covered) < 0.4  # the clustered bootstrap covers 80 % or more of the same pools, see above
 
 
 def test_percentiles_widen_with_the_items_and_know_nothing_of_nothing():

@@ -4,11 +4,10 @@ import copy
 import inspect
 import re
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
 import pytest
 import torch
-from scipy.stats import chisquare
 from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList, WatermarkingConfig
 
 from empirical.engines.jobs import Job
@@ -17,6 +16,8 @@ from empirical.logits_processors import AdaptorProcessor, Growing, sampling_argu
 from empirical.randomness import uniforms
 from empirical.schemes import study_schemes
 from empirical.semantics import sampler
+from tests.empirical.engines.laws import follows, seed_from, tiny
+from tests.statistical.randomised import Randomised
 from theory.adaptors import Adaptor, ancestral, compose, local, nucleus, temperature, top_k
 
 PROMPTS = ("Name a fruit.", "Why?")
@@ -97,23 +98,28 @@ def test_generate_draws_from_the_engines_law(triple):
                 assert getattr(answer, name) == pytest.approx(getattr(engine, name), abs=1e-4)  # float32, as above
 
 
-def test_first_tokens_follow_the_law_and_not_the_defaults(triple):
-    """2,000 first tokens by chi-square of size 1e-6; those of `generate` with its own top_k = 50 are rejected."""
-    model = triple.aligned
-    prompt = model.prompt_ids(PROMPTS[0])
-    law = full_pass(model, prompt, [0])[0].exp().numpy()
-    inputs = batch(model, PROMPTS[:1], copies=2_000)
+def first_tokens(rng, **more):
+    """2,000 first tokens of `generate`."""
+    inputs = batch(tiny(), PROMPTS[:1], copies=2_000)
+    processors = [AdaptorProcessor(ancestral())]
+    return generate(tiny(), processors, 1, inputs, seed=seed_from(rng), **more)[:, -1].numpy()
 
-    def fits(**more):
-        drawn = generate(model, [AdaptorProcessor(ancestral())], 1, inputs, **more)[:, -1].numpy()
-        expected, counts = len(drawn) * law, np.bincount(drawn, minlength=len(law))
-        common = expected >= 5
-        table = [np.append(v[common], v[~common].sum()) for v in (counts, expected)]
-        return chisquare(table[0], table[1] * table[0].sum() / table[1].sum()).pvalue > 1e-6
 
-    assert fits()
-    assert not fits(unsaid=["top_k"])
-    assert not fits(temperature=1.3)
+FIRST = Randomised(
+    __name__,
+    "first tokens of generate follow the law",
+    draw=first_tokens,
+    judge=lambda drawn: follows(drawn, full_pass(tiny(), tiny().prompt_ids(PROMPTS[0]), [0])[0].exp().numpy()),
+    planted={
+        "its own top_k = 50": partial(first_tokens, unsaid=["top_k"]),
+        "temperature 1.3": partial(first_tokens, temperature=1.3),
+    },
+    sample="2,000 tokens of 257, a mixture of Dirichlet laws against theirs",
+)
+
+
+def test_first_tokens_follow_the_law_and_not_the_defaults():
+    FIRST.hold()
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from empirical.prefix_calibration import by_position, measured, slopes
 from empirical.prefix_targets import Method
 from tests.empirical.prefix_world import world
 from tests.empirical.test_prefix_targets import solved
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 
 
 @settings(max_examples=30)
@@ -53,17 +55,31 @@ def test_positions_are_grouped_by_doubling():
     assert one_prompt[-1].low is None
 
 
-def test_intervals_cover_the_slope_and_cluster_by_prompt():
-    """Rewards with an offset of each prompt. Percentiles of 30 prompts cover about 93 %: 175 of 200 is 3 sd below."""
-    rng = np.random.default_rng(3)
-    covered = 0
-    for seed in range(200):
+def covered(rng, by_prompt=True):
+    """How many of 200 intervals cover the slope, where rewards have an offset of each prompt."""
+    held = 0
+    for seed in rng.integers(2**31, size=200):
         prompt = np.repeat(np.arange(30), 10)
-        value = rng.standard_normal(300) + rng.standard_normal(30)[prompt]
-        reward = value + rng.standard_normal(30)[prompt] + rng.standard_normal(300)
-        (found,) = by_position(value, reward, np.zeros(300, dtype=int), prompt, seed)
-        covered += found.low <= 1 <= found.high
-    assert 175 <= covered < 200
+        value = rng.standard_normal(300) + 2 * rng.standard_normal(30)[prompt]
+        reward = value + 2 * rng.standard_normal(30)[prompt] + rng.standard_normal(300)
+        cluster = prompt if by_prompt else rng.permutation(prompt)
+        (found,) = by_position(value, reward, np.zeros(300, dtype=int), cluster, int(seed))
+        held += found.low <= 1 <= found.high
+    return held
+
+
+COVERAGE = Randomised(
+    __name__,
+    "intervals cover the slope and cluster by prompt",
+    draw=covered,
+    judge=lambda held: binomial(held, 200, 0.88, 1),  # percentiles of 30 prompts cover about 93 %
+    planted={"clusters that are no prompts": lambda rng: covered(rng, by_prompt=False)},
+    sample="200 intervals cover in 88 % or more, exact binomial",
+)
+
+
+def test_intervals_cover_the_slope_and_cluster_by_prompt():
+    COVERAGE.hold()
 
 
 def test_exact_values_are_calibrated_and_spread_ones_are_not(tmp_path):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kstest
 
 from empirical.randomness import uniforms
+from tests.statistical.p_values import distribution
+from tests.statistical.randomised import Randomised
 
 names = st.text(max_size=8)
 
@@ -30,18 +31,50 @@ def test_every_name_matters(prompt, scheme, sample):
     assert not any(np.isin(base, other).any() for other in others)
 
 
+def first_draws(rng):
+    """The first uniform of 20,000 answers, under a seed of their own."""
+    seed = int(rng.integers(2**62))
+    return np.array([uniforms(seed, "p", "s", sample, 1)[0] for sample in range(20_000)])
+
+
+UNIFORM = Randomised(
+    __name__,
+    "uniform across samples",
+    draw=first_draws,
+    judge=lambda u: distribution(u, lambda x: x),
+    planted={"u^1.1": lambda rng: rng.random(20_000) ** 1.1},
+    sample="20,000 draws, DKW",
+)
+
+
+def alike(drawn):
+    """By how much they exceed the different ones among them."""
+    return len(drawn) - len(np.unique(drawn))
+
+
+def too_many_alike(count):
+    """Each of N pairs agrees with probability 2^-53, any two pairs independently: P(two or more) <= (N 2^-53)^2 / 2."""
+    pairs = 60_000 * 59_999 / 2 * 2.0**-53
+    return [1, pairs, pairs**2 / 2][min(count, 2)]
+
+
+ALIKE = Randomised(
+    __name__,
+    "no two of many are alike",
+    draw=lambda rng: alike(uniforms(int(rng.integers(2**62)), "p", "s", 0, 60_000)),
+    judge=too_many_alike,
+    planted={"24 bits": lambda rng: alike(rng.random(60_000, dtype=np.float32))},
+    sample="60,000 draws of 53 bits, pairs that agree, exact bound",
+)
+
+
 def test_uniform_across_samples():
-    """20,000 first draws, Kolmogorov-Smirnov at size 1e-6; the planted u^1.1 (off by .035) must be rejected."""
-    first = np.array([uniforms(7, "p", "s", sample, 1)[0] for sample in range(20_000)])
-    assert kstest(first, "uniform").pvalue > 1e-6
-    assert kstest(first**1.1, "uniform").pvalue < 1e-6
+    UNIFORM.hold()
 
 
 def test_no_two_of_many_are_alike():
-    """Of 30,000 uniforms of 53 bits some two agree with probability 5e-8; of 24 bits 27 pairs do in the mean."""
-    drawn = uniforms(7, "p", "s", 0, 30_000)
-    assert len(np.unique(drawn)) == len(drawn)
-    assert len(np.unique(drawn.astype(np.float32))) < len(drawn)  # size and power: 5e-8 and 1 - e^-27
+    """Of 24 bits a hundred pairs agree in the mean."""
+    ALIKE.hold()
 
 
 def test_negative_sample():

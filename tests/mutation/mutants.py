@@ -146,7 +146,7 @@ def measure(module: str, folder: Path, sample: int | None = None, seed: int = 0)
     source, tests = source_of(module), files_of(module)
     room, alone = source.partition("/")[0], "." not in module
     copied = ["tests"] if alone else sorted({"theory", "toy", "empirical", "figures", "tests"} - {room})
-    for name in ("theory", "tests/theory") if alone else (room, *copied):
+    for name in ("theory", "tests/theory", "tests/statistical") if alone else (room, *copied):
         ignored = shutil.ignore_patterns("__pycache__", *(["claims"] if name == "tests/theory" else []))
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     fixtures = "" if alone else (ROOT / "tests/conftest.py").read_text(encoding="utf-8")

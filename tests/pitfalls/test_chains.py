@@ -12,6 +12,8 @@ from empirical.rows import SCHEMA
 from empirical.schemes import study_schemes
 from empirical.scoring import score
 from empirical.studies.tradeoff import rows_of
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 from theory.adaptors import ancestral
 
 # (log_prior, reward, log_kept) of four draws in one cell: the first text came up three times.
@@ -37,14 +39,25 @@ def test_a_text_counts_as_often_as_it_was_drawn(law):
     assert mean_reward(cell(DRAWS).drop_duplicates(["log_prior", "reward"]), law) > expected + 0.5
 
 
+def often_drawn(rng, draws=DRAWS):
+    """How many of a corpus of 20,000 strings are the text that came up three times of four."""
+    strings = pool(cell(draws))
+    x, _ = draw_corpora(strings, strings.weights("local"), 20_000, 1, rng)
+    return round(20_000 * (x[0, 0] + 4) / 3)  # log_prior is -1 of that text and -4 of the other
+
+
+SHARES = Randomised(
+    __name__,
+    "corpora draw a text as often as it was drawn",
+    draw=often_drawn,
+    judge=lambda hits: binomial(hits, 20_000, 3 / 4),
+    planted={"each text once": lambda rng: often_drawn(rng, DRAWS[:2])},
+    sample="20,000 strings, exact binomial",
+)
+
+
 def test_corpora_draw_a_text_as_often_as_it_was_drawn():
-    """20,000 strings: the share of the text that came up three times of four within 6 standard errors of 3 / 4."""
-    strings = pool(cell(DRAWS))
-    x, _ = draw_corpora(strings, strings.weights("local"), 20_000, 1, np.random.default_rng(0))
-    share = (x[0, 0] + 4) / 3
-    error = 6 * (3 / 16 / 20_000) ** 0.5
-    assert abs(share - 3 / 4) < error
-    assert abs(1 / 2 - 3 / 4) > error, "each text once would be rejected"
+    SHARES.hold()
 
 
 @pytest.fixture(scope="module")

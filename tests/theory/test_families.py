@@ -1,12 +1,16 @@
 """Families of endless strings against sums over their terms and against closed forms."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
+from tests.statistical.p_values import distribution
+from tests.statistical.randomised import Randomised
 from theory.automata import critical_alpha, entropy, expected_length, log_power_sum, varentropy
 from theory.families import (
     geometric,
@@ -86,6 +90,31 @@ def test_the_integer_bit_bigram_has_whole_bits_and_its_moments() -> None:
     assert float(1 / critical_alpha(model)) == pytest.approx(1.366, abs=5e-4)
 
 
+def outcomes(rng, stop, planted=0.0):
+    """Seven probabilities, 8,000 times; planted: end for sure with this much more."""
+    model = random_automaton(2, 3, rng, stop + planted, batch=(4000,))
+    return np.exp(model.log_outcomes).reshape(8000, 7)
+
+
+def uniform_on_the_simplex(p, stop):
+    """Each of seven is Beta(1, 6) but for the share of the sure end."""
+    sure = np.append(np.zeros(6), stop)
+    return [distribution(one, stats.beta(1, 6).cdf) for one in ((p - sure) / (1 - stop)).T]
+
+
+OUTCOMES = {
+    stop: Randomised(
+        __name__,
+        f"random automata are uniform mixtures, stop {stop}",
+        draw=partial(outcomes, stop=stop),
+        judge=partial(uniform_on_the_simplex, stop=stop),
+        planted={"0.05 more for the end": partial(outcomes, stop=stop, planted=0.05)},
+        sample="8,000 draws of 7 probabilities, DKW",
+    )
+    for stop in (0.0, 0.3)
+}
+
+
 @pytest.mark.parametrize("stop", [0.0, 0.3])
 def test_random_automata_are_uniform_mixtures_with_a_sure_end(stop: float) -> None:
     model = random_automaton(2, 3, np.random.default_rng(0), stop, batch=(4000,))
@@ -93,9 +122,7 @@ def test_random_automata_are_uniform_mixtures_with_a_sure_end(stop: float) -> No
     p = np.exp(model.log_outcomes)
     np.testing.assert_allclose(p.sum(axis=-1), 1, atol=1e-12)
     assert p[..., -1].min() >= stop * (1 - 1e-12)
-    # Of 7 outcomes, uniform on the simplex, each has mean 1/7 and deviation 0.12: 8000 draws err by 0.0014.
-    expected = np.append(np.full(6, (1 - stop) / 7), stop + (1 - stop) / 7)
-    np.testing.assert_allclose(p.mean(axis=(0, 1)), expected, atol=0.008)
+    OUTCOMES[stop].hold()
     np.testing.assert_allclose(log_power_sum(model, 1.0), 0, atol=1e-9)
 
 

@@ -1,11 +1,14 @@
 """Sums over layers against the tree of all strings, each prefix written out."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chisquare
 
+from tests.statistical.p_values import mixture
+from tests.statistical.randomised import Randomised
 from theory.arrays import expectation, normalised
 from theory.guidance import controlled
 from theory.information import kl
@@ -131,17 +134,49 @@ def test_no_policy_beats_the_sequence_optimum(layers, lam):
         assert lam * expected_gain(layers, policy) - sequence_kl(layers, policy) <= log_z + 1e-11
 
 
-def test_samples_follow_the_law():
+@cache
+def sampled_world():
     layers = random_layers(5, 4, 3, 2, forbid=0.1)
     policy = random_steps(layers.log_p.shape, np.random.default_rng(1), 0.3)
-    tree, _ = unrolled(layers, policy)
-    tokens, states, lengths = sample(layers, policy, 20_000, np.random.default_rng(0))
     rows = {tuple(token for *_, token in path): i for i, path in enumerate(paths(layers))}
-    drawn = np.array([rows[tuple(row[:n])] for row, n in zip(tokens.tolist(), lengths, strict=True)])
-    counts, expected = np.bincount(drawn, minlength=len(rows)), 20_000 * np.exp(tree.log_prob)
-    assert not counts[expected == 0].any()
-    often = expected > 5
-    assert chisquare(counts[often], expected[often] * counts[often].sum() / expected[often].sum()).pvalue > 1e-3
+    return layers, policy, rows, np.exp(unrolled(layers, policy)[0].log_prob)
+
+
+@cache
+def heated():
+    """The law of answers with steps at temperature 1.3."""
+    layers, policy, *_ = sampled_world()
+    return np.exp(unrolled(layers, normalised(policy / 1.3))[0].log_prob)
+
+
+def which(tokens, lengths):
+    """The number of each answer."""
+    rows = sampled_world()[2]
+    return np.array([rows[tuple(row[:n])] for row, n in zip(tokens.tolist(), lengths, strict=True)])
+
+
+def answer_counts(rng):
+    """How often each answer is drawn among 20,000."""
+    layers, policy, rows, _ = sampled_world()
+    tokens, _, lengths = sample(layers, policy, 20_000, rng)
+    return np.bincount(which(tokens, lengths), minlength=len(rows))
+
+
+ANSWERS = Randomised(
+    __name__,
+    "samples follow the law",
+    draw=answer_counts,
+    judge=lambda counts: mixture(counts, sampled_world()[3]),
+    planted={"T = 1.3 at every step": lambda rng: rng.multinomial(20_000, heated())},
+    sample="20,000 answers, a mixture of Dirichlet laws against theirs",
+)
+
+
+def test_samples_follow_the_law():
+    ANSWERS.hold()
+    layers, policy, *_ = sampled_world()
+    tokens, states, lengths = sample(layers, policy, 50, np.random.default_rng(0))
+    drawn = which(tokens, lengths)
     for i in range(50):
         path = paths(layers)[drawn[i]]
         assert [(t, states[i, t], tokens[i, t]) for t in range(lengths[i])] == path

@@ -1,13 +1,18 @@
 """The samplers of a globally normalised law, against enumeration and the cases that break careless ones."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests.statistical.p_values import bernstein, cells
+from tests.statistical.randomised import Randomised
 from theory.adaptors import local, top_k
-from theory.language_models import adapted, random_tree
+from theory.arrays import normalised
+from theory.language_models import Tree, adapted, random_tree
 from theory.samplers import draw, pool_weights, rejection, sequential_monte_carlo
 
 log_weights = st.integers(1, 7).flatmap(
@@ -86,13 +91,35 @@ def test_particles_end_at_strings_of_the_tree(seed, n_symbols, depth, n_particle
     assert np.all(log_z <= 1e-12)  # top-k keeps at most all the mass, up to rounding
 
 
-def test_without_weights_particles_are_ancestral_samples():
-    tree = random_tree(2, 2, np.random.default_rng(1))
-    rng = np.random.default_rng(2)
-    places, log_z = sequential_monte_carlo(tree.log_steps, np.zeros(7), 1, 40_000, rng)
+@cache
+def small_tree(seed):
+    return random_tree(2, 2, np.random.default_rng(seed))
+
+
+def ancestral_places(rng):
+    places, log_z = sequential_monte_carlo(small_tree(1).log_steps, np.zeros(7), 1, 40_000, rng)
     assert np.all(log_z == 0)
-    share, law = np.bincount(places[:, 0], minlength=7) / 40_000, np.exp(tree.log_prob)
-    assert np.all(np.abs(share - law) < 5 * np.sqrt(law / 40_000))  # five standard errors
+    return np.bincount(places[:, 0], minlength=7)
+
+
+@cache
+def heated():
+    """The law of strings at temperature 1.1."""
+    return np.exp(Tree(normalised(small_tree(1).log_steps / 1.1)).log_prob)
+
+
+PARTICLES = Randomised(
+    __name__,
+    "without weights particles are ancestral samples",
+    draw=ancestral_places,
+    judge=lambda counts: cells(counts, np.exp(small_tree(1).log_prob)),
+    planted={"T = 1.1 at every step": lambda rng: rng.multinomial(40_000, heated())},
+    sample="40,000 strings of 7, each an exact binomial",
+)
+
+
+def test_without_weights_particles_are_ancestral_samples():
+    PARTICLES.hold()
 
 
 def test_a_finished_particle_is_not_weighed_again():
@@ -105,12 +132,31 @@ def test_a_finished_particle_is_not_weighed_again():
         np.testing.assert_allclose(log_z, np.log(0.5), rtol=1e-14)
 
 
-@pytest.mark.parametrize("n_particles", [1, 2, 8])
+def estimates(n_particles, power=1.0):
+    """Estimates of Z, 20,000 runs, with weights to the given power."""
+
+    def draw(rng):
+        log_q, log_kept = local(top_k(2), small_tree(3).log_steps)
+        _, log_z = sequential_monte_carlo(log_q, power * log_kept, n_particles, 20_000, rng)
+        return np.exp(log_z)
+
+    return draw
+
+
+UNBIASED = {
+    n: Randomised(
+        __name__,
+        f"the estimate of Z is unbiased, {n} particles",
+        draw=estimates(n),
+        judge=lambda z: bernstein(z, 0, 1, np.exp(adapted(small_tree(3), top_k(2)).log_z)),
+        planted={"weights to the power 0.9": estimates(n, 0.9)},
+        sample="20,000 estimates in [0, 1], empirical Bernstein",
+    )
+    for n in (1, 2, 8)
+}
+
+
+@pytest.mark.parametrize("n_particles", UNBIASED)
 def test_the_estimate_of_z_is_unbiased_at_any_size(n_particles):
-    tree = random_tree(2, 2, np.random.default_rng(3))
-    log_q, log_kept = local(top_k(2), tree.log_steps)
-    _, log_z = sequential_monte_carlo(log_q, log_kept, n_particles, 20_000, np.random.default_rng(4))
-    z = np.exp(log_z)
-    exact = np.exp(adapted(tree, top_k(2)).log_z)
-    assert abs(z.mean() - exact) < 5 * z.std() / np.sqrt(20_000)  # five standard errors
-    assert z.std() > 1e-3
+    UNBIASED[n_particles].hold()
+    assert estimates(n_particles)(np.random.default_rng(4)).std() > 1e-3

@@ -1,24 +1,57 @@
 """Each choice of corpora on one sample, against definitions and against pandas' own resampling."""
 
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 from theory.information import entropy
 from toy import corpora as recipes
 from toy.causal_bootstrap import resampling_law
 from toy.dirichlet import Triple, dirichlet_triple, replayed_triple, unrelated
 from toy.resamplings import BANDS, _measured, drawn, measures, over_replications, weights
 
-SIZE, EPSILON = 100_000, 0.001
+SIZE, EPSILON, PER_BAND = 100_000, 0.001, 20_000
+
+
+@cache
+def one_sample():
+    triple = replayed_triple()
+    return triple, drawn(triple, 1000, SIZE, EPSILON, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
 def sample():
-    triple = replayed_triple()
-    return triple, drawn(triple, 1000, SIZE, EPSILON, np.random.default_rng(0))
+    return one_sample()
+
+
+@cache
+def typical_law():
+    triple, found = one_sample()
+    return resampling_law(weights(triple, found, SIZE)["bands, typical"])
+
+
+def banded_counts(rng, bands=BANDS):
+    """How often each corpus is resampled, and how often a band is: typical corpora in equally filled bands."""
+    found = one_sample()[1]
+    table = pd.DataFrame({"mean_log_prior": found.x})[found.typical]
+    rows = recipes.banded(table, rng, bands=bands, per_band=PER_BAND)
+    return np.bincount(rows.index, minlength=len(found.x)), len(rows) // PER_BAND
+
+
+BANDED = Randomised(
+    __name__,
+    "banded weights are the law of the released recipe",
+    draw=banded_counts,
+    # In its band a corpus is drawn independently each time.
+    judge=lambda counts: binomial(counts[0], PER_BAND, np.minimum(typical_law() * counts[1], 1)),
+    planted={"a band more": lambda rng: banded_counts(rng, BANDS + 1)},
+    sample="20,000 draws a band of 10, 1,000 corpora, each an exact binomial",
+)
 
 
 def test_corpora_add_up_and_typical_ones_are_near_the_entropy(sample):
@@ -30,15 +63,10 @@ def test_corpora_add_up_and_typical_ones_are_near_the_entropy(sample):
 
 
 def test_banded_weights_are_the_law_of_the_released_recipe(sample):
-    """Many more resamples than the recipe's 100 a band: shares agree within five binomial deviations."""
-    triple, found = sample
-    table = pd.DataFrame({"mean_log_prior": found.x})[found.typical]
-    per_band = 20_000
-    rows = recipes.banded(table, np.random.default_rng(0), bands=BANDS, per_band=per_band)
-    shares = rows.index.value_counts().reindex(range(len(found.x)), fill_value=0) / len(rows)
-    law = resampling_law(weights(triple, found, SIZE)["bands, typical"])
-    np.testing.assert_allclose(shares, law, atol=5 / np.sqrt(BANDS * per_band * BANDS))
-    assert law[~found.typical].max() == 0
+    """Many more resamples than the recipe's 100 a band."""
+    BANDED.hold()
+    found = sample[1]
+    assert typical_law()[~found.typical].max() == 0
 
 
 def test_causal_weights_differ_from_bands_where_typicality_depends_on_the_band(sample):

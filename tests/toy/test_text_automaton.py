@@ -1,11 +1,15 @@
 import math
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.statistical.p_values import mixture
+from tests.statistical.randomised import Randomised
+from theory.arrays import normalised
 from theory.layers import Layers, length_law, sample
 from toy.text_automaton import (
     LETTERS,
@@ -70,14 +74,41 @@ def test_phrases_end_at_marks_and_lines():
     assert phrases(5, ["One two, three\nfour-five; 6 (seven)"]) == ["three", "seven"]
 
 
-def test_the_model_of_english_speaks_letters_and_seldom_meets_its_horizon():
+@cache
+def english():
+    """A bigram of the library's phrases, cut at 32 letters."""
     successor = bigram_states()
     log_p = truncated(fitted(phrases(31), successor), 32)
-    layers = Layers(log_p, successor, np.zeros_like(log_p))
-    law = length_law(layers, log_p)
-    assert law[-1] < 0.1
-    tokens, _, lengths = sample(layers, log_p, 2_000, np.random.default_rng(0))
-    assert lengths.mean() == pytest.approx(law @ np.arange(1, 33), abs=0.8)  # 5 deviations of 8 / sqrt(2,000)
+    return Layers(log_p, successor, np.zeros_like(log_p))
+
+
+@cache
+def law_of_lengths(heat=1.0):
+    """With every letter drawn at this temperature."""
+    return length_law(english(), normalised(english().log_p / heat))
+
+
+def lengths_of(rng):
+    """How many of 5,000 texts have each length."""
+    layers = english()
+    return np.bincount(sample(layers, layers.log_p, 5_000, rng)[2], minlength=33)[1:]
+
+
+LENGTHS = Randomised(
+    __name__,
+    "lengths of English have their law",
+    draw=lengths_of,
+    judge=lambda counts: mixture(counts, law_of_lengths()),
+    planted={"T = 2": lambda rng: rng.multinomial(5_000, law_of_lengths(2.0))},
+    sample="5,000 texts, 32 lengths, a mixture of Dirichlet laws against theirs",
+)
+
+
+def test_the_model_of_english_speaks_letters_and_seldom_meets_its_horizon():
+    layers = english()
+    assert length_law(layers, layers.log_p)[-1] < 0.1
+    LENGTHS.hold()
+    tokens, _, lengths = sample(layers, layers.log_p, 2_000, np.random.default_rng(0))
     text = " ".join(decoded(row) for row in tokens)
     assert [len(decoded(row)) for row in tokens] == (lengths - 1).tolist()
     # A bigram of English: h mostly follows t, and u follows q.

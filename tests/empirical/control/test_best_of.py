@@ -1,5 +1,6 @@
 """Best-of-K of whole answers: the exact law of the winner, ties, and the bookkeeping by prompt."""
 
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from empirical.control import best_of, block_jobs, token_jobs, tokenwise
 from empirical.scored import RewardError
 from tests.empirical.control.test_blockwise import listed
-from tests.empirical.engines.laws import fits, power
+from tests.empirical.engines import laws
+from tests.empirical.engines.laws import counts_of, of_counts, seed_from
 from tests.empirical.enumerated import counts, world
 from tests.empirical.six_words import Listed
+from tests.statistical.randomised import Randomised
 from theory.best_of import best_of as exact
 
 PROMPT, STEPS = "a b", 3
@@ -20,23 +23,57 @@ def law(after, reward, K):  # noqa: N803
     return np.exp(exact(after.tree().log_prob, np.array([reward.values[answer] for answer in after.answers]), K))
 
 
-def test_the_law_of_the_winner(six, after):
-    """Chi-square of size 1e-6; its power is 1 - 1e-6 against one candidate less and against the worst of K."""
-    reward = listed(after)
-    drawn = counts(after, best_of(six, reward, block_jobs(six, PROMPT, 500, STEPS, 4), rows=512))
-    right = law(after, reward, 4)
-    assert fits(drawn, right)
-    worst = Listed({answer: -value for answer, value in reward.values.items()})
-    for wrong in (law(after, reward, 2), law(after, worst, 4)):
-        assert power(len(drawn), wrong, right) > 1 - 1e-6
-        assert not fits(drawn, wrong)
+@cache
+def reward_of(kind):
+    """Standard normal rewards, their opposites, or rewards rounded so that many are tied."""
+    after = laws.six()[2]
+    change = {"plain": float, "opposite": lambda value: -value, "tied": lambda value: float(round(value))}[kind]
+    return Listed({answer: change(value) for answer, value in listed(after, kind == "tied").values.items()})
+
+
+@cache
+def law_of(kind, K):  # noqa: N803
+    return law(laws.six()[2], reward_of(kind), K)
+
+
+def winners(kind, K):  # noqa: N803
+    def draw(rng):
+        model, _, after = laws.six()
+        jobs = block_jobs(model, PROMPT, 500, STEPS, K, seed=seed_from(rng))
+        return np.bincount(counts(after, best_of(model, reward_of(kind), jobs, rows=512)), minlength=len(after.answers))
+
+    return draw
+
+
+WINNER = Randomised(
+    __name__,
+    "the law of the winner",
+    draw=winners("plain", 4),
+    judge=lambda drawn: of_counts(drawn, law_of("plain", 4)),
+    planted={
+        "K = 2": counts_of(500, partial(law_of, "plain", 2)),
+        "the worst of K": counts_of(500, partial(law_of, "opposite", 4)),
+    },
+    sample="500 answers of 156, a mixture of Dirichlet laws against theirs",
+)
+TIES = Randomised(
+    __name__,
+    "the law of the winner with ties",
+    draw=winners("tied", 3),
+    judge=lambda drawn: of_counts(drawn, law_of("tied", 3)),
+    planted={"K = 1": counts_of(500, partial(law_of, "tied", 1))},
+    sample="500 answers of 156, a mixture of Dirichlet laws against theirs",
+)
+
+
+def test_the_law_of_the_winner():
+    WINNER.hold()
 
 
 def test_rewards_with_ties(six, after):
     """The first among equals: within a class of ties the law is the model's own."""
-    reward = Listed({answer: float(round(value)) for answer, value in listed(after, 1).values.items()})
-    drawn = best_of(six, reward, block_jobs(six, PROMPT, 500, STEPS, 3), rows=512)
-    assert fits(counts(after, drawn), law(after, reward, 3))
+    TIES.hold()
+    drawn = best_of(six, reward_of("tied"), block_jobs(six, PROMPT, 100, STEPS, 3), rows=512)
     for answer in drawn:
         [scores], [winner] = answer.scores, answer.winners
         assert winner == scores.index(max(scores))

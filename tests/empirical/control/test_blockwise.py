@@ -1,6 +1,7 @@
 """Blockwise best-of-K on a model whose answers can be listed: its law, its limits, and its engine's book-keeping."""
 
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from empirical.engines.decoder import LlamaDecoder
 from empirical.engines.portable import PortableEngine
 from empirical.engines.steering import steering
 from empirical.scoring import score
-from tests.empirical.engines.laws import fits, power
+from tests.empirical.engines import laws
+from tests.empirical.engines.laws import counts_of, of_counts, seed_from
 from tests.empirical.enumerated import LinearScorer, counts
 from tests.empirical.six_words import Listed
+from tests.statistical.randomised import Randomised
 from theory.adaptors import nucleus
 from theory.best_of import best_of
 from theory.language_models import Tree
@@ -39,43 +42,82 @@ def by_reward(after, scorer, reward):
     return lambda text: reward.values.get(text) if text in reward.values else value(text)
 
 
-@pytest.mark.parametrize(("K", "M"), [(3, 2), (4, 1)])
-def test_the_law_of_draws(six, scorer, after, K, M):  # noqa: N803
-    """Chi-square of size 1e-6; its power is 1 - 1e-6 against values of the step before, K = 1 and one M more."""
-    drawn = counts(after, blockwise(six, scorer, block_jobs(six, PROMPT, 1500, STEPS, K, M, WEIGHTS), rows=512))
-    right = after.blockwise(K, M, by_value(after, scorer))
-    assert fits(drawn, right)
+def drawn_counts(number, K, M, rewarded=False):  # noqa: N803
+    """How often each answer is drawn; rewarded: the reward decides among whole answers."""
+
+    def draw(rng):
+        model, scorer, after = laws.six()
+        jobs = block_jobs(model, PROMPT, number, STEPS, K, M, WEIGHTS, seed=seed_from(rng))
+        found = blockwise(model, scorer, jobs, reward=listed(after) if rewarded else None, rows=512)
+        return np.bincount(counts(after, found), minlength=len(after.answers))
+
+    return draw
+
+
+@cache
+def exact(K, M, decides="value"):  # noqa: N803
+    """The law of blockwise best-of-K where the value decides, that of the step before, or the reward at the end."""
+    _, scorer, after = laws.six()
     late = replace(after, state={prefix: after.state[prefix[:-1]] for prefix in after.state})
-    planted = {
-        "the step before": after.blockwise(K, M, by_value(late, scorer)),
-        "K = 1": np.exp(after.tree().log_prob),
-        "another M": after.blockwise(K, M + 1, by_value(after, scorer)),
+    score = {
+        "value": by_value(after, scorer),
+        "late": by_value(late, scorer),
+        "reward": by_reward(after, scorer, listed(after)),
     }
-    for name, wrong in planted.items():
-        assert power(len(drawn), wrong, right) > 1 - 1e-6, name
-        assert not fits(drawn, wrong), name
+    return after.blockwise(K, M, score[decides])
+
+
+def follow(K, M, decides, drawn):  # noqa: N803
+    return of_counts(drawn, exact(K, M, decides))
+
+
+DRAWS = {
+    (K, M): Randomised(
+        __name__,
+        f"blockwise draws, K = {K}, M = {M}",
+        draw=drawn_counts(1500, K, M),
+        judge=partial(follow, K, M, "value"),
+        planted={
+            "values of the step before": counts_of(1500, partial(exact, K, M, "late")),
+            "K = 1": counts_of(1500, partial(exact, 1, M)),
+            "another M": counts_of(1500, partial(exact, K, M + 1)),
+        },
+        sample="1,500 answers of 156, a mixture of Dirichlet laws against theirs",
+    )
+    for K, M in ((3, 2), (4, 1))
+}
+REWARDED = {
+    M: Randomised(
+        __name__,
+        f"blockwise draws, the reward of whole answers decides, M = {M}",
+        draw=drawn_counts(600, 3, M, rewarded=True),
+        judge=partial(follow, 3, M, "reward"),
+        planted={"the reward is not read": counts_of(600, partial(exact, 3, M))},
+        sample="600 answers of 156, a mixture of Dirichlet laws against theirs",
+    )
+    for M in (STEPS, 2)
+}
+
+
+@pytest.mark.parametrize("shape", DRAWS, ids=str)
+def test_the_law_of_draws(shape):
+    DRAWS[shape].hold()
 
 
 def test_whole_answers_by_reward_are_best_of_k(six, scorer, after):
     """M >= T_max and the true reward: theory's best-of-K, first as laws, then as draws."""
     reward, log_p = listed(after), after.tree().log_prob
-    exact = np.exp(best_of(log_p, np.array([reward.values[answer] for answer in after.answers]), 3))
-    np.testing.assert_allclose(after.blockwise(3, STEPS, by_reward(after, scorer, reward)), exact, atol=1e-9)
-    drawn = blockwise(six, scorer, block_jobs(six, PROMPT, 600, STEPS, 3, 7, WEIGHTS), reward=reward, rows=512)
-    assert fits(counts(after, drawn), exact)
-    wrong = after.blockwise(3, STEPS, by_value(after, scorer))  # the reward is not read
-    assert power(len(drawn), wrong, exact) > 1 - 1e-6
-    assert not fits(counts(after, drawn), wrong)
+    plain = np.exp(best_of(log_p, np.array([reward.values[answer] for answer in after.answers]), 3))
+    np.testing.assert_allclose(after.blockwise(3, STEPS, by_reward(after, scorer, reward)), plain, atol=1e-9)
+    drawn, more = (
+        blockwise(six, scorer, block_jobs(six, PROMPT, 20, STEPS, 3, M, WEIGHTS), reward=reward) for M in (STEPS, 7)
+    )
+    assert [answer.token_ids for answer in drawn] == [answer.token_ids for answer in more]
+    REWARDED[STEPS].hold()
 
 
-def test_the_true_reward_decides_among_whole_answers_only(six, scorer, after):
-    reward = listed(after)
-    drawn = blockwise(six, scorer, block_jobs(six, PROMPT, 600, STEPS, 3, 2, WEIGHTS), reward=reward, rows=512)
-    right = after.blockwise(3, 2, by_reward(after, scorer, reward))
-    assert fits(counts(after, drawn), right)
-    wrong = after.blockwise(3, 2, by_value(after, scorer))
-    assert power(len(drawn), wrong, right) > 1 - 1e-6
-    assert not fits(counts(after, drawn), wrong)
+def test_the_true_reward_decides_among_whole_answers_only():
+    REWARDED[2].hold()
 
 
 def test_single_tokens_are_per_token_best_of_k(six, scorer, after):

@@ -1,6 +1,7 @@
 """Tokenwise control on a model whose answers can be listed: its law, its KL, its independence of the batch."""
 
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from empirical.engines.portable import PortableEngine
 from empirical.engines.steering import steering
 from empirical.engines.torch import engine
 from empirical.prefix_scorers import new_scorer
-from tests.empirical.engines.laws import fits, power
+from tests.empirical.engines import laws
+from tests.empirical.engines.laws import counts_of, of_counts, seed_from
 from tests.empirical.enumerated import COLUMNS, LinearScorer, counts, linear_scorer, world
+from tests.statistical.randomised import Randomised
 from theory.adaptors import ancestral, compose, nucleus, temperature
 from theory.information import kl
 from theory.language_models import adapted, strings
@@ -65,16 +68,37 @@ def test_the_law_and_its_kl_by_enumeration(six, scorer, after, adaptor):
     assert forward > 0.1
 
 
-def test_the_law_of_draws(six, scorer, after):
-    """Chi-square of size 1e-6; against the values of the step before, and against no control, its power is 1 - 1e-6."""
-    drawn = counts(after, tokenwise(six, scorer, token_jobs(six, PROMPT, 800, STEPS, CONTROL), rows=512))
-    right = np.exp(law(after, scorer).log_prob)
-    assert fits(drawn, right)
-    late = {prefix: after.state[prefix[:-1]] for prefix in after.state}
-    wrong = np.exp(law(after, scorer, of=replace(after, state=late)).log_prob)
-    for planted in (wrong, np.exp(after.tree().log_prob)):
-        assert power(len(drawn), planted, right) > 1 - 1e-6
-        assert not fits(drawn, planted)
+def drawn_counts(rng):
+    """How often each answer is drawn under control."""
+    model, scorer, after = laws.six()
+    jobs = token_jobs(model, PROMPT, 800, STEPS, CONTROL, seed=seed_from(rng))
+    return np.bincount(counts(after, tokenwise(model, scorer, jobs, rows=512)), minlength=len(after.answers))
+
+
+@cache
+def law_by(control):
+    """The law under control: by the values that are right, those of the step before, or without any."""
+    _, scorer, after = laws.six()
+    late = replace(after, state={prefix: after.state[prefix[:-1]] for prefix in after.state})
+    found = after.tree() if control == "none" else law(after, scorer, of=late if control == "late" else None)
+    return np.exp(found.log_prob)
+
+
+DRAWS = Randomised(
+    __name__,
+    "tokenwise draws",
+    draw=drawn_counts,
+    judge=lambda drawn: of_counts(drawn, law_by("values")),
+    planted={
+        "values of the step before": counts_of(800, partial(law_by, "late")),
+        "no control": counts_of(800, partial(law_by, "none")),
+    },
+    sample="800 answers of 156, a mixture of Dirichlet laws against theirs",
+)
+
+
+def test_the_law_of_draws():
+    DRAWS.hold()
 
 
 def test_values_of_the_step_before_would_be_noticed(six, scorer, after, monkeypatch):

@@ -1,28 +1,57 @@
-"""Do draws follow a law? One test for all who ask."""
+"""Do draws follow a law? One p-value for all who ask, and models that need no fixture."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from scipy.stats import chi2, chisquare, ncx2
 
-SIZE = 1e-6
+from empirical.tiny import tiny_triple
+from tests.empirical.enumerated import linear_scorer, world
+from tests.empirical.six_words import six_words
+from tests.statistical.p_values import mixture
+from tests.statistical.randomised import SHARE
+
+OFF = 1e-4
+"""By how much a law of float32 passes errs relatively: a few tokens, each by 1e-5 nats or less."""
+
+
+def follows(drawn, law):
+    """A p-value for tokens or answers that are drawn, against their law."""
+    return of_counts(np.bincount(drawn, minlength=len(law)), law)
+
+
+def of_counts(counts, law):
+    """The same for their counts."""
+    return mixture(counts, law, OFF)
 
 
 def fits(drawn, law):
-    """Chi-square of size 1e-6 over the tokens expected at least five times, the rest pooled."""
-    table = _table(len(drawn), law, np.bincount(drawn, minlength=len(law)))
-    return chisquare(table[0], table[1] * table[0].sum() / table[1].sum()).pvalue > SIZE
+    """The verdict at the share of one randomised test, for what cannot be declared at the top of a file."""
+    return bool(follows(drawn, law) >= SHARE)
 
 
-def power(draws, law, other):
-    """The probability that `fits` refuses `law` where the draws come from `other`, by the non-central chi-square."""
-    truth, expected = _table(draws, law, draws * other / other.sum())
-    some = expected > 0
-    excess = ((truth - expected)[some] ** 2 / expected[some]).sum()
-    freedom = some.sum() - 1
-    return ncx2.sf(chi2.isf(SIZE, freedom), freedom, excess)
+def counts_of(number, law):
+    """A draw: counts of `number` draws of a law that is only asked for when drawing."""
+    once = cache(lambda: law() / law().sum())
+    return lambda rng: rng.multinomial(number, once())
 
 
-def _table(draws, law, counts):
-    """Counts and their expectations, the rare ones pooled."""
-    expected = draws * law / law.sum()
-    common = expected >= 5
-    return [np.append(v[common], v[~common].sum()) for v in (counts, expected)]
+def seed_from(rng):
+    """A seed for what draws by seed."""
+    return int(rng.integers(2**62))
+
+
+@cache
+def six(seed=0):
+    """The six-word Llama, its scorer of two rewards and what it does after "a b"."""
+    with TemporaryDirectory() as folder:
+        model = six_words(Path(folder), seed)
+    return model, linear_scorer(model), world(model, "a b", 3)
+
+
+@cache
+def tiny():
+    """The tiny aligned model."""
+    with TemporaryDirectory() as folder:
+        return tiny_triple(Path(folder))[1]

@@ -1,5 +1,7 @@
 """The sampler against full forward passes, exact enumeration, and planted slips."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,8 @@ from empirical.engines.portable import PortableEngine
 from empirical.engines.torch import TorchEngine, engine, sample
 from empirical.randomness import uniforms
 from empirical.schemes import study_schemes
-from tests.empirical.engines.laws import fits
+from tests.empirical.engines.laws import follows, seed_from, tiny
+from tests.statistical.randomised import Randomised
 from theory.adaptors import ancestral, local, top_k
 
 PROMPT = "Name a fruit."
@@ -112,16 +115,36 @@ def test_bfloat16_records_the_law_that_drew(triple):
     )
 
 
-def test_first_token_follows_its_law(triple):
-    """4,000 first tokens against their exact law by chi-square, size 1e-6; planted top-k = 50 must be rejected."""
-    model = triple.aligned
-    prompt = model.prompt_ids(PROMPT)
-    jobs = [Job(tuple(prompt), ancestral(), uniforms(3, PROMPT, "law", number, 1)) for number in range(4_000)]
-    drawn = [answer.token_ids[0] for answer in sample(model, jobs)]
+@cache
+def first_law():
+    """log p of the first token."""
     with torch.inference_mode():
-        log_p = log_softmax(model.network(torch.tensor([prompt])).logits[0, -1].double(), dim=-1)
-    assert fits(drawn, log_p.exp().numpy())
-    assert not fits(drawn, local(top_k(50), log_p)[0].exp().numpy() + 1e-12)
+        logits = tiny().network(torch.tensor([tiny().prompt_ids(PROMPT)])).logits
+    return log_softmax(logits[0, -1].double(), dim=-1)
+
+
+def first_tokens(rng, rule=None):
+    """4,000 first tokens."""
+    prompt, seed = tuple(tiny().prompt_ids(PROMPT)), seed_from(rng)
+    jobs = [Job(prompt, rule or ancestral(), uniforms(seed, PROMPT, "law", number, 1)) for number in range(4_000)]
+    return [answer.token_ids[0] for answer in sample(tiny(), jobs)]
+
+
+FIRST = Randomised(
+    __name__,
+    "the first token follows its law",
+    draw=first_tokens,
+    judge=lambda drawn: follows(drawn, first_law().exp().numpy()),
+    planted={
+        "top-k = 50": lambda rng: rng.choice(257, 4_000, p=local(top_k(50), first_law())[0].exp().numpy()),
+        "T = 1.3": lambda rng: rng.choice(257, 4_000, p=(first_law() / 1.3).softmax(-1).numpy()),
+    },
+    sample="4,000 tokens of 257, a mixture of Dirichlet laws against theirs",
+)
+
+
+def test_first_token_follows_its_law():
+    FIRST.hold()
 
 
 def test_finished_rows_leave_and_the_rest_go_on(triple):

@@ -164,7 +164,7 @@ def test_a_merged_adapter_is_in_the_law(engine, models):
 
 
 def test_first_tokens_follow_their_law(engine, aligned):
-    """4,000 first tokens against their exact law by chi-square, size 1e-6; planted top-k = 50 must be rejected."""
+    """4,000 first tokens against their exact law at the size of a randomised test; top-k = 50 must be rejected."""
     prompt = tuple(aligned.prompt_ids(PROMPTS[0]))
     jobs = [Job(prompt, ancestral(), uniforms(3, PROMPTS[0], "law", number, 1)) for number in range(4_000)]
     drawn = [answer.token_ids[0] for answer in answers(engine, jobs)]

@@ -1,6 +1,7 @@
 """Guided answers on a model whose answers can be listed: their law, their figures, their independence of the batch."""
 
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from empirical.errors import InputError
 from empirical.guidance import Guidance, guided, guided_jobs
 from empirical.models import ModelError, load
 from empirical.tiny import tiny_triple, write_tiny_checkpoint
+from tests.empirical.engines import laws
+from tests.empirical.engines.laws import counts_of, of_counts, seed_from
 from tests.empirical.enumerated import COLUMNS, world
 from tests.empirical.six_words import six_words
+from tests.statistical.randomised import Randomised
 from theory.information import entropy, kl
 
 WITH, WITHOUT, STEPS = "a b c d", "a b", 3
@@ -79,24 +83,37 @@ def test_the_law_by_enumeration(six, worlds, rule):
                 assert step[name] == pytest.approx(float(value), abs=CLOSE), name
 
 
-def test_draws_have_the_law(six, worlds):
-    """Chi-square of size 1e-6 over 800 draws; the law without the evidence, in its place, is rejected."""
-    rule = Guidance("free", 1.0)
-    drawn = guided(six, guided_jobs(six, WITH, WITHOUT, 800, STEPS, rule), rows=200)
-    place = {answer: number for number, answer in enumerate(worlds[0].answers)}
-    counts = np.bincount([place[tuple(one.token_ids)] for one in drawn], minlength=len(place))
+@cache
+def both_worlds():
+    model = laws.six()[0]
+    return world(model, WITH, STEPS), world(model, WITHOUT, STEPS)
 
-    def statistic(log_law):
-        mean = 800 * np.exp(log_law)
-        large = mean >= 5
-        pairs = [*zip(counts[large], mean[large], strict=True), (counts[~large].sum(), mean[~large].sum())]
-        return sum((n - m) ** 2 / max(m, 1e-9) for n, m in pairs), int(large.sum())
 
-    found, cells = statistic(log_law(worlds, rule))
-    # Wilson and Hilferty: a chi-square of k degrees passes this with chance 1e-6, z = 4.75.
-    limit = cells * (1 - 2 / (9 * cells) + 4.75 * np.sqrt(2 / (9 * cells))) ** 3
-    assert found < limit
-    assert statistic(log_law(worlds, Guidance()))[0] > limit
+@cache
+def law_under(rule):
+    return np.exp(log_law(both_worlds(), rule))
+
+
+def guided_counts(rng):
+    """How often each answer is drawn."""
+    model = laws.six()[0]
+    jobs = guided_jobs(model, WITH, WITHOUT, 800, STEPS, Guidance("free", 1.0), seed=seed_from(rng))
+    place = {answer: number for number, answer in enumerate(both_worlds()[0].answers)}
+    return np.bincount([place[tuple(one.token_ids)] for one in guided(model, jobs, rows=200)], minlength=len(place))
+
+
+DRAWS = Randomised(
+    __name__,
+    "guided draws have the law",
+    draw=guided_counts,
+    judge=lambda counts: of_counts(counts, law_under(Guidance("free", 1.0))),
+    planted={"no guidance": counts_of(800, partial(law_under, Guidance()))},
+    sample="800 answers of 156, a mixture of Dirichlet laws against theirs",
+)
+
+
+def test_draws_have_the_law():
+    DRAWS.hold()
 
 
 @pytest.mark.parametrize("rows", [2, 6, 64])

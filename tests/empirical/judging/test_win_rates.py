@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from empirical.judging.win_rates import over_prompts, pair_wins, win_rate
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 
 few = arrays(float, st.integers(1, 8), elements=st.integers(-3, 3).map(float))
 
@@ -44,23 +46,33 @@ def test_unbiased():
     assert found == pytest.approx(aim, abs=1e-12)
 
 
-def test_coverage_clusters_by_prompt():
-    """40 prompts that differ: the interval over prompts covers as often as it says, pooled answers' do not.
-
-    Written beforehand: at least 88 % of 200 repetitions (95 % less two points of the bootstrap's at 40 prompts and
-    three binomial standard errors), and for the planted one at most 70 %.
-    """
-    rng = np.random.default_rng(0)
-    held = pooled = 0
-    for _ in range(200):
+def covered(rng, pooled=False):
+    """How many of 1,000 intervals over 40 prompts that differ cover; pooled: of intervals over all answers alike."""
+    held = 0
+    for _ in range(1000):
         shift = rng.standard_normal((40, 1))
         policy, base = rng.standard_normal((40, 16)) + 0.5 + shift, rng.standard_normal((40, 16))
-        found = over_prompts(policy.mean(axis=1) - base.mean(axis=1))
-        held += found.low <= 0.5 <= found.high
-        spread = 1.96 * np.sqrt((policy.var() + base.var()) / 640)
-        pooled += abs(policy.mean() - base.mean() - 0.5) <= spread
-    assert held / 200 > 0.88
-    assert pooled / 200 < 0.7
+        if pooled:
+            spread = 1.96 * np.sqrt((policy.var() + base.var()) / 640)
+            held += abs(policy.mean() - base.mean() - 0.5) <= spread
+        else:
+            found = over_prompts(policy.mean(axis=1) - base.mean(axis=1))
+            held += found.low <= 0.5 <= found.high
+    return held
+
+
+COVERAGE = Randomised(
+    __name__,
+    "intervals over prompts cover",
+    draw=covered,
+    judge=lambda held: binomial(held, 1000, 0.9, 1),  # 95 % less two points of the bootstrap's at 40 prompts
+    planted={"all answers pooled": lambda rng: covered(rng, pooled=True)},
+    sample="1,000 intervals cover in 90 % or more, exact binomial",
+)
+
+
+def test_coverage_clusters_by_prompt():
+    COVERAGE.hold()
 
 
 def test_the_base_against_itself():

@@ -1,11 +1,14 @@
 """The claims on controlled decoding's values, losses and blocks fall when a rule or a measure is replaced."""
 
+from functools import cache
 from importlib import import_module
 
 import numpy as np
 import pytest
 
 import theory.claims  # fills the registry
+from tests.statistical.p_values import bernstein
+from tests.statistical.randomised import Randomised
 from theory.arrays import expectation
 from theory.best_of import best_of
 from theory.claims.cd import best_of_k_tilts, convergence, tokenwise_objective
@@ -97,20 +100,47 @@ def test_the_two_wiggly_samples_of_the_audit():
         assert loss.min() < 1e-8
 
 
-def test_the_exact_moments_are_those_of_simulated_descents():
-    rng = np.random.default_rng(0)
-    fit, _, _ = convergence.descents(rng)
-    chains, steps = 40_000, 20
-    law, curvature, pull = fit.law[0], fit.curvature[0], fit.pull[0]
-    theta = np.full(chains, fit.optimum[0] + 1.0)
+@cache
+def fitted():
+    """A problem of seven samples, its step size, and the exact second moments of the error along the descent."""
+    fit, _, _ = convergence.descents(np.random.default_rng(0))
     rate = 0.5 * fit.bend / fit.mean(fit.curvature**2)
-    for _ in range(steps):
-        y = rng.choice(law.size, size=chains, p=law)
-        theta -= rate[0] * (curvature[y] * theta - pull[y])
-    errors, _ = fit.run(1.0, lambda _: rate)
-    squares = (theta - fit.optimum[0]) ** 2
-    # Five standard errors of the mean.
-    assert squares.mean() == pytest.approx(errors[steps, 0], abs=5 * squares.std() / chains**0.5)
+    return fit, rate[0], fit.run(1.0, lambda _: rate)[0][:, 0]
+
+
+def squared_errors(rng, faster=1.0):
+    """The squared errors of 40,000 descents of 20 steps; faster: by this factor in the step size."""
+    fit, rate, _ = fitted()
+    theta = np.full(40_000, fit.optimum[0] + 1.0)
+    for _ in range(20):
+        y = rng.choice(fit.law[0].size, size=theta.size, p=fit.law[0])
+        theta -= faster * rate * (fit.curvature[0][y] * theta - fit.pull[0][y])
+    return (theta - fit.optimum[0]) ** 2
+
+
+def second_moment(squares):
+    """A step maps the error's ends to new ends, whatever is drawn: 20 times, it stays between them."""
+    fit, rate, errors = fitted()
+    ends = np.array([1.0, 1.0])
+    shrink, shift = 1 - rate * fit.curvature[0], rate * (fit.pull[0] - fit.curvature[0] * fit.optimum[0])
+    for _ in range(20):
+        reached = shrink * ends[:, None] + shift
+        ends = np.array([reached.min(), reached.max()])
+    return bernstein(squares, 0, np.max(ends**2), errors[20])
+
+
+DESCENTS = Randomised(
+    __name__,
+    "exact moments are those of simulated descents",
+    draw=squared_errors,
+    judge=second_moment,
+    planted={"steps longer by a quarter": lambda rng: squared_errors(rng, 1.25)},
+    sample="40,000 descents, empirical Bernstein",
+)
+
+
+def test_the_exact_moments_are_those_of_simulated_descents():
+    DESCENTS.hold()
 
 
 def test_the_audits_figures_for_dpo_and_best_of_two():

@@ -1,9 +1,13 @@
 """Samplers, finite pools, the table of objectives, and what is not testable here; broken code breaks them."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import theory.claims  # noqa: F401  fills the registry
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 from theory.adaptors import nucleus, top_k
 from theory.arrays import normalised
 from theory.claims.chang import unification
@@ -34,18 +38,31 @@ def failed(name):
     return "; ".join(verify(REGISTRY[name]).faults())
 
 
-def test_the_test_of_samplers_has_its_size(monkeypatch):
-    """At a size of 1/10 a world, right samplers fail in about one world of ten."""
-    monkeypatch.setattr(sampled_worlds, "SIZE", 0.1 * sampled_worlds.WORLDS)
+def failures(rng, size=0.1):
+    """How often right samplers fail in 100 worlds, each of five in 20, at this size a world."""
     found = {}
-    monkeypatch.setattr(sampled_worlds, "at_most", lambda name, *, residuals, **_: found.setdefault(name, residuals))
-    rng = np.random.default_rng(0)
-    worlds = [sampled_worlds.random_sampled_world(rng) for _ in range(40)]
-    for name, sampler in samplers.SAMPLERS.items():
-        sampled_worlds.agrees(name, sampler, worlds, rng)
-    failures = np.mean([np.array(ratios) > 1 for ratios in found.values()])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampled_worlds, "SIZE", size * sampled_worlds.WORLDS)
+        patch.setattr(sampled_worlds, "at_most", lambda name, *, residuals, **_: found.setdefault(name, residuals))
+        worlds = [sampled_worlds.random_sampled_world(rng) for _ in range(20)]
+        for name, sampler in samplers.SAMPLERS.items():
+            sampled_worlds.agrees(name, sampler, worlds, rng)
     assert len(found) == 5
-    assert abs(failures - 0.1) < 4 * np.sqrt(0.1 * 0.9 / 200)  # four standard errors of 200 tests
+    return int(sum(np.sum(np.array(ratios) > 1) for ratios in found.values()))
+
+
+SIZE = Randomised(
+    __name__,
+    "the test of samplers has its size",
+    draw=failures,
+    judge=lambda failed: binomial(failed, 100, 0, 0.15),  # a tenth, by the chi-square limit
+    planted={"six times the size": partial(failures, size=0.6)},
+    sample="100 tests of size 0.1 fail in 15 % or fewer, exact binomial",
+)
+
+
+def test_the_test_of_samplers_has_its_size():
+    SIZE.hold()
 
 
 def test_weights_forgotten_break_the_samplers(monkeypatch):

@@ -1,5 +1,7 @@
 """Curves compared at equal KL: against curves whose gains are known, and intervals against their coverage."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,8 @@ from empirical.studies.controlled.frontiers import (
     slope,
     trend,
 )
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import Randomised
 
 ONCE = np.ones((1, 4))
 
@@ -108,18 +112,33 @@ def test_curves_must_be_points_by_prompts():
         Curve(np.ones((3, 2)), np.ones((2, 2)))
 
 
-def test_the_interval_covers_the_true_difference():
-    """Two noisy square-root curves that share their prompts' levels; the truth is known in closed form."""
-    covered, kl = 0, np.array([0.4, 1, 2, 4])
-    for seed in range(120):
-        rng = np.random.default_rng([5, seed])
+def covered(rng, ends=interval):
+    """How many of 400 intervals cover the true difference of two noisy square-root curves, known in closed form.
+
+    The curves share their prompts' levels.
+    """
+    held, kl = 0, np.array([0.4, 1, 2, 4])
+    for _ in range(400):
         level = rng.normal(size=30)
         noisy = []
         for scale in (1.2, 1.0):
             gain = scale * np.sqrt(kl)[:, None] + level + 0.3 * rng.normal(size=(4, 30))
             noisy.append(Curve(kl[:, None] * rng.uniform(0.9, 1.1, (4, 30)), gain))
         found = compare(*noisy, resampled(rng, 30, 200))
-        low, high = interval(found.difference[1:])
-        covered += low <= 0.2 * np.sqrt(found.places).mean() <= high
-    # 120 draws at 0.95 have a standard error of 0.02; percentile intervals of 30 clusters lose some 0.02.
-    assert 0.87 <= covered / 120 <= 1
+        low, high = ends(found.difference[1:])
+        held += low <= 0.2 * np.sqrt(found.places).mean() <= high
+    return held
+
+
+COVERAGE = Randomised(
+    __name__,
+    "the interval covers the true difference",
+    draw=covered,
+    judge=lambda held: binomial(held, 400, 0.88, 1),  # percentile intervals of 30 clusters lose some points of 95 %
+    planted={"the middle half of the resamples": lambda rng: covered(rng, partial(np.quantile, q=[0.25, 0.75]))},
+    sample="400 intervals cover in 88 % or more, exact binomial",
+)
+
+
+def test_the_interval_covers_the_true_difference():
+    COVERAGE.hold()

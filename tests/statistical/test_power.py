@@ -1,0 +1,73 @@
+"""The measured table: counts that are right, limits that are Clopper and Pearson's, and rows that belong to a test."""
+
+import csv
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from tests.statistical import __main__ as command
+from tests.statistical import power
+from tests.statistical.p_values import binomial
+from tests.statistical.randomised import REGISTRY, SHARE, Randomised, declared
+
+KNOWN = {(one.module, one.name): one for one in declared()}
+
+
+@pytest.fixture
+def coins(monkeypatch):
+    """Half of the planted draws of 300 are noticed."""
+    monkeypatch.setattr(power, "REPETITIONS", 300)
+    yield Randomised(
+        "tests.example",
+        "coin",
+        draw=lambda rng: rng.binomial(1000, 0.5),
+        judge=lambda hits: binomial(hits, 1000, 0.5),
+        planted={"half of the time": lambda rng: 900 * rng.integers(2) + 50, "never": lambda rng: 500},
+        sample="1,000 throws",
+    )
+    del REGISTRY["tests.example", "coin"]
+
+
+def test_rows(coins):
+    half, never = power.rows(coins, 60)
+    assert (half["repetitions"], half["honest"], half["false_alarms"]) == (300, 300, 0)
+    assert half["rejected"] == 300  # 50 and 950 are both refused
+    assert (never["rejected"], never["lower_bound"], never["planted"]) == (0, "0.00000", "never")
+    assert half["file"] == "tests/example.py"
+    assert list(half) == list(power.COLUMNS)
+    text = power.table([half, never])
+    assert [row["planted"] for row in csv.DictReader(text.splitlines())] == ["half of the time", "never"]
+
+
+@pytest.mark.parametrize(("rejected", "of"), [(3000, 3000), (2990, 3000), (20, 20), (7, 20)])
+def test_lower_bound(rejected, of):
+    oracle = binomtest(rejected, of, alternative="greater").proportion_ci(0.95, "exact")
+    assert power.lower_bound(rejected, of) == pytest.approx(oracle.low, abs=1e-12)
+    assert power.lower_bound(0, of) == 0
+
+
+def test_no_time_is_three_draws(coins):
+    assert power.repeated(coins, coins.planted["never"], 0.0, 1) == (3, 0)
+
+
+def test_older_rows_are_kept_unless_measured_again_or_forgotten():
+    rows = [dict.fromkeys(power.COLUMNS, "") | {"test": test, "file": f"tests/{file}.py"} for file, test in
+            (("a", "x"), ("b", "x"), ("b", "gone"))]  # fmt: skip
+    table, known = power.table(rows), {("tests.a", "x"), ("tests.b", "x")}
+    assert [(row["file"], row["test"]) for row in command.kept(table, {"tests.a"}, known)] == [("tests/b.py", "x")]
+    assert command.kept("", set(), known) == []
+
+
+def test_the_stored_table_is_of_the_suite_as_it_is():
+    """Each wrong version of each test has its row, refused in 999 of 1,000 or more, with no false alarm."""
+    rows = list(csv.DictReader(command.TABLE.read_text(encoding="utf-8").splitlines()))
+    found = {(row["file"].removesuffix(".py").replace("/", "."), row["test"], row["planted"]) for row in rows}
+    assert found == {(*key, effect) for key, one in KNOWN.items() for effect in one.planted}
+    assert len(rows) == len(found)
+    for row in rows:
+        assert int(row["rejected"]) >= 0.999 * int(row["repetitions"]), row
+        assert int(row["false_alarms"]) == 0, row
+        bound = power.lower_bound(int(row["rejected"]), int(row["repetitions"]))
+        assert np.floor(1e5 * bound) / 1e5 == pytest.approx(float(row["lower_bound"]))
+    assert SHARE * sum(int(row["honest"]) for row in rows) < 0.01, "one alarm would not be chance"
