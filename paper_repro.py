@@ -189,7 +189,7 @@ def execute(
     if device != "cpu" or STUDY.keys() & set(ids):
         refuse_without_models(next((name for name in ids if name in STUDY), f"Device {device}"))
     if STUDY.keys() & set(ids):
-        _refuse_without_memory(size, backend, device)
+        _refuse_without_memory(size, backend, device, control=bool(CONTROLLED.keys() & set(ids)))
     if device != "cpu" and not backend.ray:
         from empirical.triples import check_device
 
@@ -217,11 +217,13 @@ def execute(
     finish(results, entries, start, seed, pgf, latex)
 
 
-def _refuse_without_memory(size: Preset, backend: Backend, *about: str) -> None:
+def _refuse_without_memory(size: Preset, backend: Backend, *about: str, control: bool = False) -> None:
     """Imported here: shapes are read with the hub's package, which theory and toy do without."""
-    from empirical.memory import refuse_without_memory
+    from empirical.memory import refuse_control_without_memory, refuse_without_memory
 
     refuse_without_memory(size, backend, *about)
+    if control:
+        refuse_control_without_memory(size)
 
 
 def _tradeoff(results: Results, size: Preset, seed: int, device: str, backend: Backend) -> list[Entry]:

@@ -11,6 +11,12 @@ from empirical.presets import Backend, Preset
 LIBRARIES = 0.5e9  # bytes of the interpreter and its libraries, which `memory` leaves out
 PROMPT_TOKENS = 45  # the longest of the embedded prompts, as `empirical.plan` has it
 DEFAULT = "smollm2-135m"
+CONTROLLED = 4.0e9
+"""Bytes at the peak of the live part of controlled decoding: the resident set of `python paper_repro.py run cd.exp1`.
+
+Measured, since what it holds at once (prior, policies, scorers, candidates of many rows) has no formula here. A run of
+`--preset paper` holds no less.
+"""
 TRIPLES = {"": DEFAULT, "rlhf": "llama-2-7b", "dpo": "mistral-7b"}
 
 
@@ -36,8 +42,16 @@ def refuse_without_memory(
         need = needed(size, backend, shape_of(name), reward)
     except InputError:
         return
+    _refuse(f"The study of {name}", need, "choose a smaller prior or `--preset smoke`")
+
+
+def refuse_control_without_memory(size: Preset) -> None:
+    """Raise InputError where the study of controlled decoding would not fit; it runs on the CPU whatever is asked."""
+    if size.real:
+        _refuse("The study of controlled decoding", CONTROLLED, "choose `--preset smoke` or other targets than cd.exp")
+
+
+def _refuse(what: str, need: float, otherwise: str) -> None:
     if need > (free := free_memory()):
-        raise InputError(
-            f"The study of {name} needs {bytes_of(need)} of memory and {bytes_of(free)} is free; stop other programs, "
-            "or choose a smaller prior or `--preset smoke`."
-        )
+        amounts = f"{bytes_of(need)} of memory and {bytes_of(free)} is free"
+        raise InputError(f"{what} needs {amounts}; stop other programs, or {otherwise}.")

@@ -5,12 +5,15 @@ import hashlib
 import json
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download
 
 from empirical.errors import InputError, first_line
+from empirical.fetch import cache_directory, sha256
+from theory.files import write_text
 
 TURN = re.compile(r"\n\n(Human|Assistant):")
 HUB, HUB_FILE = "Anthropic/hh-rlhf", "harmless-base/test.jsonl.gz"
@@ -61,11 +64,30 @@ def hh_pairs(folder: Path | None = None) -> list[Pair]:
 
 def _from_hub() -> Path:
     try:
-        return Path(hf_hub_download(HUB, HUB_FILE, repo_type="dataset", revision="main"))
+        file = Path(hf_hub_download(HUB, HUB_FILE, repo_type="dataset", revision="main"))
     except Exception as problem:  # the hub's client raises from three families
         raise PreferenceError(
             f"Cannot download {HUB} ({first_line(problem)}); pass a folder that holds it, or set HH_RLHF_DIR."
         ) from problem
+    return as_first_seen(file)
+
+
+def as_first_seen(file: Path) -> Path:
+    """The file, if its SHA-256 is the one that its first download had, which is noted in the cache for every later one.
+
+    The data set publishes no hash that we could pin: the first download is trusted, a later change is not.
+    """
+    note, found = cache_directory() / "hh-rlhf" / f"{HUB_FILE.replace('/', '-')}.sha256", sha256(file)
+    if not note.is_file():
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_text(note, found + "\n")
+        print(f"{HUB} has no hash to compare with: {found[:12]}... is trusted and noted in {note}.", file=sys.stderr)
+    elif (known := note.read_text(encoding="utf-8").strip()) != found:
+        raise PreferenceError(
+            f"{file} has the SHA-256 {found[:12]}... but its first download had {known[:12]}...; if you trust the new "
+            f"one, remove {note}."
+        )
+    return file
 
 
 def _pair(chosen: str, rejected: str) -> Pair | None:

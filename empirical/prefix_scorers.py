@@ -132,10 +132,10 @@ class PrefixScorer(torch.nn.Module):
                 f"Cannot read a prefix scorer from {folder} ({first_line(problem)}); it needs {WEIGHTS} and {CONFIG}."
             ) from problem
         refuse_stranger(about, model)
-        scorer = cls(about, embedding(model)).to(weights["level.weight"].dtype)
         try:
+            scorer = cls(about, embedding(model)).to(weights["level.weight"].dtype)
             scorer.load_state_dict(weights)
-        except RuntimeError as problem:
+        except (RuntimeError, KeyError, ValueError, TypeError) as problem:
             raise ScorerError(f"The weights in {folder} do not fit its {CONFIG}; fetch the scorer anew.") from problem
         if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
             raise ScorerError(f"The weights in {folder} are not all finite numbers; fetch the scorer anew.")

@@ -76,7 +76,7 @@ def written(path: Path, model: LanguageModel, max_new: int, held_out: set[str]) 
             if row["prompt"] not in held_out:
                 ids = model.tokenizer(row["answer"], add_special_tokens=False)["input_ids"]
                 found.setdefault(row["prompt"], []).append([*ids, model.eos][:max_new])
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise ScorerError(f'Cannot read texts from {path}; it needs JSON lines {{"prompt", "answer"}}.') from problem
     if not found:
         raise ScorerError(f"{path} holds no text to a prompt that is not held out; give more.")

@@ -1,4 +1,4 @@
-"""Parquet bytes that carry their own SHA-256, so that damage anywhere in a file is seen without a second file."""
+"""Bytes that carry their own SHA-256, Parquet's within its footer, so that no damage goes unseen."""
 
 import hashlib
 
@@ -38,6 +38,19 @@ def unseal(data: bytes) -> tuple[pd.DataFrame, str]:
         raise UnusableError("is damaged or was not written here: its bytes do not match its seal")
     table = pq.read_table(pa.BufferReader(data))
     return table.to_pandas(), table.schema.metadata[b"stamp"].decode()
+
+
+def framed(data: bytes) -> bytes:
+    """Bytes of any kind with their SHA-256 behind them; readers of .npy do not look so far."""
+    return data + MARK + _digits(data)
+
+
+def unframed(data: bytes) -> bytes:
+    """The bytes that `framed` was given; raises UnusableError where one bit differs."""
+    bare = data[: -len(MARK + BLANK)]
+    if framed(bare) != data:
+        raise UnusableError("is damaged or was not written here: its bytes do not match its SHA-256")
+    return bare
 
 
 def _digits(blank: bytes) -> bytes:

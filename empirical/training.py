@@ -1,6 +1,7 @@
 """Train a LoRA adapter step by step; a run that was killed goes on where it stopped and ends with the same weights."""
 
 import copy
+import io
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 from empirical.errors import InputError, first_line
 from empirical.models import LanguageModel
+from empirical.sealed import framed, unframed
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints
 
@@ -115,7 +117,9 @@ def _save(
     kept = [weight.detach() for weight in weights]
     state = {"run": run, "weights": kept, "optimiser": optimiser.state_dict(), "figures": figures}
     temporary = path.with_suffix(".writing")
-    torch.save(state, temporary)
+    data = io.BytesIO()
+    torch.save(state, data)
+    temporary.write_bytes(framed(data.getvalue()))
     os.replace(temporary, path)  # a kill leaves the old checkpoint or the new one, never half of one
 
 
@@ -137,7 +141,7 @@ def _resume(
 def checkpoint(path: Path) -> dict[str, Any]:
     """What a training run kept to go on from; raises TrainingError where it is damaged."""
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(unframed(path.read_bytes())), weights_only=True)
         state["run"]  # every checkpoint says whose it is
     except Exception as problem:  # torch raises anything from EOFError to UnpicklingError, by where the damage is
         raise TrainingError(f"{path} is damaged ({first_line(problem)}); remove it, and start anew.") from problem

@@ -8,12 +8,19 @@ Array: TypeAlias = Any
 """A NumPy or torch array of floats; the vocabulary is the last axis."""
 
 
+def with_axes(array: Array, least: int, name: str) -> Array:
+    """Return the array unchanged, or raise a ValueError that names it where it has fewer axes than `least`."""
+    if array.ndim < least:
+        raise ValueError(f"{name} needs {least} or more axes, not the shape {tuple(array.shape)}.")
+    return array
+
+
 def validated(log_p: Array, name: str = "log_p") -> Array:
     """Return `log_p` unchanged, or raise a ValueError that names it.
 
-    Refused: NaN, +inf, and a row of -inf alone (it gives no token any mass).
+    Refused: no axis at all, NaN, +inf, and a row of -inf alone (it gives no token any mass).
     """
-    xp = array_namespace(log_p)
+    xp = array_namespace(with_axes(log_p, 1, name))
     if not xp.isdtype(log_p.dtype, "real floating"):
         raise ValueError(f"{name} must hold floating-point log-probabilities, not {log_p.dtype}.")
     if xp.any(xp.isnan(log_p)):

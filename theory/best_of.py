@@ -2,7 +2,7 @@
 
 from array_api_compat import array_namespace
 
-from theory.arrays import Array, logsumexp, validated
+from theory.arrays import Array, logsumexp, validated, with_axes
 
 NEVER = -float("inf")
 
@@ -18,7 +18,7 @@ def best_of(log_p: Array, reward: Array, K: int) -> Array:  # noqa: N803 (the fi
     >>> np.exp(best_of(np.log([0.5, 0.5]), np.array([0.0, 1.0]), 2)).round(6).tolist()
     [0.25, 0.75]
     """
-    xp = array_namespace(validated(log_p), reward)
+    xp = array_namespace(validated(log_p), with_axes(reward, 1, "reward"))
     if xp.any(xp.isnan(reward)):
         raise ValueError("reward contains NaN; check the model that produced it.")
     possible, mine, theirs = log_p != NEVER, reward[..., :, None], reward[..., None, :]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from theory.arrays import expectation
+from theory.arrays import expectation, with_axes
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +48,10 @@ def between_and_within(log_laws: Floats, x: Floats, r: Floats) -> tuple[Covarian
     """B and W of schemes used equally often: the covariance of the schemes' means, and the mean of their covariances.
 
     log_laws: [..., K, M], one law a scheme; x, r: [..., M]. Returns two Covariance of [...].
+    Raises ValueError where one of them has too few axes.
     """
+    with_axes(log_laws, 2, "log_laws")
+    x, r = with_axes(x, 1, "x"), with_axes(r, 1, "r")
     x, r = (np.broadcast_to(side[..., None, :], log_laws.shape) for side in (x, r))
     each = covariance(log_laws, x, r)
     flat = np.full(log_laws.shape[:-1], -np.log(log_laws.shape[-2]))

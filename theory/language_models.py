@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.adaptors import Adaptor, local
-from theory.arrays import logsumexp, normalised, validated
+from theory.arrays import logsumexp, normalised, validated, with_axes
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Tree:
     log_steps: Floats
 
     def __post_init__(self) -> None:
-        validated(self.log_steps, "log_steps")
+        validated(with_axes(self.log_steps, 2, "log_steps"), "log_steps")
         # Sums of exponentials of float64 log-probabilities as low as -700 err by 700 ulp, about 1e-13.
         if np.abs(logsumexp(self.log_steps)).max() > 1e-9:
             raise ValueError("log_steps has a row whose probabilities do not sum to 1.")
@@ -110,7 +110,7 @@ def from_scores(log_scores: Floats, n_symbols: int) -> tuple[Tree, Floats]:
 
     After a prefix of mass zero, which no string visits, EOS is certain. Raises ValueError on NaN or Z = 0.
     """
-    sizes = _level_sizes(n_symbols, log_scores.shape[-1])
+    sizes = _level_sizes(n_symbols, with_axes(log_scores, 1, "log_scores").shape[-1])
     by_level = np.split(validated(log_scores, "log_scores"), np.cumsum(sizes)[:-1], axis=-1)
     batch = log_scores.shape[:-1]
     inside = np.full((*batch, sizes[-1] * n_symbols), -np.inf)  # log-mass below each child of the level at hand
@@ -126,8 +126,11 @@ def from_scores(log_scores: Floats, n_symbols: int) -> tuple[Tree, Floats]:
 
 
 def path_products(log_steps: Floats) -> Floats:
-    """Sum the steps along every complete string, its EOS included: [..., M, n + 1] -> [..., M]."""
-    n_symbols = log_steps.shape[-1] - 1
+    """Sum the steps along every complete string, its EOS included: [..., M, n + 1] -> [..., M].
+
+    Raises ValueError where no depth explains the number of rows.
+    """
+    n_symbols = with_axes(log_steps, 2, "log_steps").shape[-1] - 1
     log_prefix = [np.zeros((*log_steps.shape[:-2], 1))]
     start = 0
     for size in _level_sizes(n_symbols, log_steps.shape[-2])[:-1]:
@@ -176,7 +179,7 @@ def log_dirichlet(n: int, rng: np.random.Generator, concentration: float = 1.0, 
 
 def _level_sizes(n_symbols: int, n_prefixes: int) -> list[int]:
     sizes = [1]
-    while sum(sizes) < n_prefixes:
+    while n_symbols >= 1 and sum(sizes) < n_prefixes:  # without symbols no level adds a prefix
         sizes.append(sizes[-1] * n_symbols)
     if n_symbols < 1 or sum(sizes) != n_prefixes:
         raise ValueError(f"{n_prefixes} prefixes over {n_symbols} symbols are no tree: 1 + n + ... + n^depth is.")

@@ -18,6 +18,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+MOST_STEPS = 2**24
+"""Steps of the finest lattice that is laid out in memory: 128 MB of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Lattice:
     """The law of k in I = offset + span k; nats.
@@ -52,7 +56,7 @@ class Lattice:
 def of_law(log_p: Floats, span: float = np.log(2)) -> Lattice:
     """The coarsest lattice of a finite law, [M] log-probabilities whose surprisals differ by multiples of span.
 
-    Raises ValueError on NaN, an all -inf row, or a surprisal off the lattice.
+    Raises ValueError on NaN, an all -inf row, a surprisal off the lattice, or more than `MOST_STEPS` steps.
 
     >>> np.exp(of_law(np.log([0.5, 0.25, 0.25])).log_mass).round(9).tolist()
     [0.5, 0.5]
@@ -136,6 +140,8 @@ def _steps(surprisal: Floats, span: float) -> Integers:
     # Logarithms of float64 numbers, up to 745 nats: rounding is 1e-13.
     if not (span > 0 and np.all(np.abs(surprisal - span * steps) <= 1e-9)):
         raise ValueError(f"the surprisals are no multiples of {span} nats, from the least one on.")
+    if np.any(steps >= MOST_STEPS):
+        raise ValueError(f"the surprisals reach over {np.max(steps):.3g} steps of {span} nats: choose a wider span.")
     return steps.astype(np.int64)
 
 

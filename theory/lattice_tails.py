@@ -21,6 +21,8 @@ Number = TypeVar("Number", np.float64, np.complex128)
 UNIT = np.finfo(float).eps
 FFT = 8.0
 """Rounding of a Fourier transform of n numbers in the 2-norm, in units of log2(n) 2^-53: Higham, 2002, theorem 24.2."""
+MOST_SUMS = 2**25
+"""Numbers of one Fourier transform, over all tails: 256 MB each of the few arrays that it needs."""
 FRACTIONS = 0.9 * 0.5 ** np.arange(12)
 STEEPEST = 40.0
 """The steepest tilt per step: it leaves e^-40 of the weight a step further from the end of the range."""
@@ -90,10 +92,13 @@ def log_tail(
 
     tilt: t per step, >= 0 for an upper and <= 0 for a lower tail; by default the one of `saddle`. The error counts the
     strings of k >= K, the sums that wrap around the transform, and rounding; inf where it is no bound.
-    Raises ValueError unless size >= 1 and the tilt has its sign and is below the end of the range.
+    Raises ValueError unless size >= 1 and the tilt has its sign and is below the end of the range, and where so many
+    sums would have to be held that they pass `MOST_SUMS`.
     """
     if size < 1:
         raise ValueError(f"a corpus has at least one string, not {size}.")
+    if not np.all(np.abs(np.asarray(total, dtype=float)) < 2**53):
+        raise ValueError("total must hold sums of steps, integers below 2^53.")
     shape, start = np.shape(total), np.ravel(total).astype(np.int64)
     t = np.ravel(saddle(lattice, size, start, upper) if tilt is None else np.broadcast_to(tilt, start.shape))
     if not np.all((t < lattice.end) & ((t >= 0) if upper else (t <= 0))):
@@ -103,6 +108,8 @@ def log_tail(
     log_m = np.asarray(logsumexp(log_w))
     mass = np.exp(log_w - log_m[:, None])
     n = _grid(lattice, size, mass, t, start)
+    if n * start.size > MOST_SUMS:
+        raise ValueError(f"{start.size} tails of {n} sums each are too many to hold; ask for fewer, or smaller totals.")
     frequency = np.fft.rfft(mass, n)
     sums = np.fft.irfft(_power(frequency, size), n)
     distance = (np.arange(n) - start[:, None]) * (1 if upper else -1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.arrays import normalised, validated
+from theory.arrays import normalised, validated, with_axes
 
 Floats = NDArray[np.float64]
 
@@ -55,9 +55,12 @@ def step(log_w_state: Floats, log_w_proposal: Floats, uniform: Floats) -> tuple[
 def run(log_w: Floats, uniforms: Floats) -> Chain:
     """Run the chain through proposals in the order drawn, starting at the first; leading axes are separate chains.
 
-    log_w: [..., n] log-weights of the proposals; uniforms: [..., n - 1]. Raises ValueError as `step`.
+    log_w: [..., n] log-weights of the proposals, n >= 1; uniforms: [..., n - 1], of the same batch.
+    Raises ValueError on other shapes, and as `step`.
     """
-    n = log_w.shape[-1]
+    n = with_axes(log_w, 1, "log_w").shape[-1]
+    if n < 1 or uniforms.shape != (*log_w.shape[:-1], n - 1):
+        raise ValueError(f"uniforms {uniforms.shape} must hold one number for each move of log_w {log_w.shape}.")
     states = np.zeros(log_w.shape, dtype=np.int64)
     accepted = np.zeros(uniforms.shape, dtype=bool)
     log_alpha = np.zeros(uniforms.shape)
@@ -102,6 +105,7 @@ def stationary_acceptance(log_target: Floats, log_proposal: Floats) -> Floats:
     >>> float(stationary_acceptance(np.log([0.5, 0.5]), np.log([0.75, 0.25])).round(6))
     0.75
     """
+    log_target, log_proposal = np.broadcast_arrays(log_target, log_proposal)
     log_w = log_weights(log_target, log_proposal)
     order = np.argsort(log_w, axis=-1)
     q = np.take_along_axis(np.exp(log_proposal), order, axis=-1)

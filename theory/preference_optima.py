@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from theory.arrays import with_axes
 from theory.guidance import gibbs
 from theory.preferences import Floats, complementary, components, dpo_slope, margins, positive, reachable, symmetric
 
@@ -130,8 +131,12 @@ def winner_at_least(log_p: Floats, excess: Floats, pairs: Floats, winner: int, b
 
     Where the winner beats all others for sure, each pair alone forces h(winner) - h(y) >= -log(e^(excess / 2w) - 1) /
     beta, w = w(winner, y): the winner takes all as the loss goes to its infimum, at any beta. excess: [...] nats, > 0.
-    Raises ValueError unless 0 < beta < inf. The effect was pointed out by Azar et al. 2023, section 4.2.
+    Raises ValueError unless 0 < beta < inf, on a winner that is none of the answers, and where log_p and pairs hold
+    other numbers of answers. The effect was pointed out by Azar et al. 2023, section 4.2.
     """
+    answers = with_axes(log_p, 1, "log_p").shape[-1]
+    if with_axes(pairs, 2, "pairs").shape[-2:] != (answers, answers) or winner not in range(answers):
+        raise ValueError(f"winner {winner} and pairs {pairs.shape} do not fit {answers} answers.")
     others = np.arange(log_p.shape[-1]) != winner
     pull = excess[..., None] / (2 * pairs[..., winner, others])
     # log(e^x - 1) = x + log(1 - e^-x), which does not overflow.

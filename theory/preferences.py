@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from theory.arrays import validated
+from theory.arrays import validated, with_axes
 
 Floats = NDArray[np.float64]
 
@@ -56,11 +56,13 @@ def dpo_slope(margin: Floats, preference: Floats, beta: float) -> Floats:
 
 
 def ipo_loss(margin: Floats, preference: Floats, tau: float) -> Floats:
-    """P (m - 1/(2 tau))^2 + (1 - P) (m + 1/(2 tau))^2. Raises ValueError unless 0 < tau < inf.
+    """P (m - 1/(2 tau))^2 + (1 - P) (m + 1/(2 tau))^2. Raises ValueError unless 1e-150 <= tau < inf.
 
     Source: Azar et al. 2023 (2310.12036), equation 17.
     """
     aim = 1 / (2 * positive(tau, "tau"))
+    if tau < 1e-150:
+        raise ValueError(f"tau must be at least 1e-150, not {tau}: the square of 1/tau is beyond the largest float.")
     return np.asarray(preference * (margin - aim) ** 2 + (1 - preference) * (margin + aim) ** 2)
 
 
@@ -70,18 +72,28 @@ def ipo_slope(margin: Floats, preference: Floats, tau: float) -> Floats:
 
 
 def margins(log_ratio: Floats) -> Floats:
-    """h(y) - h(y'): [..., M] -> [..., M, M]."""
+    """h(y) - h(y'): [..., M] -> [..., M, M]. Raises ValueError on an array without axes."""
+    with_axes(log_ratio, 1, "log_ratio")
     return np.asarray(log_ratio[..., :, None] - log_ratio[..., None, :])
 
 
 def components(pairs: Floats) -> NDArray[np.bool_]:
-    """Whether a chain of compared pairs leads from y to y': [..., M, M], equal rows for one component."""
+    """Whether a chain of compared pairs leads from y to y': [..., M, M], equal rows for one component.
+
+    Raises ValueError unless the last two axes are square.
+    """
     return reachable(pairs > 0)
 
 
 def reachable(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The reflexive transitive closure by repeated squaring: [..., M, M] booleans."""
+    """The reflexive transitive closure by repeated squaring: [..., M, M] booleans.
+
+    Raises ValueError unless the last two axes are square.
+    """
+    with_axes(edges, 2, "a table of pairs")
     size = edges.shape[-1]
+    if edges.shape[-2] != size:
+        raise ValueError(f"a table of pairs has as many rows as columns, not the shape {edges.shape}.")
     found = edges | np.eye(size, dtype=bool)
     for _ in range(max(1, size - 1).bit_length()):
         found = (found.astype(float) @ found.astype(float)) > 0

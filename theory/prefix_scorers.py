@@ -71,7 +71,7 @@ def cell_means(cells: Integers, targets: Floats, size: int) -> tuple[Floats, Int
     ([1.0, nan, 3.0], [1, 0, 2])
     """
     cells = np.asarray(cells)
-    if cells.ndim != 1 or cells.shape != np.shape(targets) or not np.all((cells >= 0) & (cells < size)):
+    if size < 0 or cells.ndim != 1 or cells.shape != np.shape(targets) or not np.all((cells >= 0) & (cells < size)):
         raise ValueError(f"cells and targets must be two lists of one length, and every cell one of 0 to {size - 1}.")
     seen = np.bincount(cells, minlength=size)
     total = np.bincount(cells, weights=targets, minlength=size)
@@ -92,18 +92,21 @@ def kept_bellman_target(log_p: Floats, action: Floats, known: NDArray[np.bool_])
 def falling_rate(k: int, power: float = 1.0, first: float = 1.0) -> float:
     """a_k = first (k + 1)^(-power), k = 0, 1, ...: sum a = inf and sum a^2 < inf, as Theorem 3.1 needs.
 
-    Raises ValueError unless 1/2 < power <= 1 and first > 0. Source: Robbins and Monro 1951.
+    Raises ValueError unless k >= 0, 1/2 < power <= 1 and first > 0. Source: Robbins and Monro 1951.
     """
-    if not (0.5 < power <= 1 and first > 0):
-        raise ValueError(f"steps need 1/2 < power <= 1 and first > 0, not {power} and {first}.")
+    if not (k >= 0 and 0.5 < power <= 1 and first > 0):
+        raise ValueError(f"steps need k >= 0, 1/2 < power <= 1 and first > 0, not {k}, {power} and {first}.")
     return float(first * (k + 1.0) ** -power)
 
 
 def pl_rate(k: int, mu: Floats | float) -> Floats | float:
     """a_k = (2 k + 1) / (2 mu (k + 1)^2), for a mean loss with the Polyak-Lojasiewicz constant mu.
 
+    Raises ValueError unless k >= 0 and mu > 0.
     Source: Karimi, Nutini and Schmidt 2016, Theorem 4, which Theorem C.2 of Mudgal et al. rests on.
     """
+    if not (k >= 0 and np.all(np.asarray(mu) > 0)):
+        raise ValueError(f"the step needs k >= 0 and mu > 0, not k = {k} and mu = {mu}.")
     return (2 * k + 1) / (2 * mu * (k + 1) ** 2)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.arrays import logsumexp, normalised, validated
+from theory.language_models import Tree
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -56,10 +57,13 @@ def sequential_monte_carlo(
     """Particles that grow by one token of q a step, resampled by Z_t before each: (strings, log Z estimates).
 
     log_q: [M, n + 1], the steps of one tree, EOS last; log_kept: [M], log Z_t at every prefix. Returns the strings'
-    places on the axis M, [runs, n_particles], and [runs]. Raises ValueError unless there is a particle and a run.
+    places on the axis M, [runs, n_particles], and [runs]. Raises ValueError unless there is a particle and a run,
+    log_q is a tree of no batch, and log_kept fits it.
     """
     if n_particles < 1 or runs < 1:
         raise ValueError(f"n_particles and runs must be at least 1, not {n_particles} and {runs}.")
+    if Tree(log_q).log_steps.ndim != 2 or log_kept.shape != log_q.shape[:1]:
+        raise ValueError(f"log_q {log_q.shape} and log_kept {log_kept.shape} must be [M, n + 1] and [M].")
     n_symbols = log_q.shape[-1] - 1
     prefix = np.zeros((runs, n_particles), dtype=np.int64)
     done = np.zeros(prefix.shape, dtype=bool)

@@ -34,11 +34,14 @@ def maximise_cone(log_p: Array, u: Array, gap: float = 1e-8) -> Array:
     the duality gap in nats that each row may have, by the multiplier that the solver found for it. Up to about 1e4
     entries in all. Returns log pi [..., V].
     A programme that the solver gives up on is solved in halves: on thousands of entries a last digit may stop it.
-    Raises ImportError without the extra `solvers`, ValueError on NaN, RuntimeError if the solver gives up on one row.
+    Raises ImportError without the extra `solvers`, ValueError on NaN and on two shapes, RuntimeError if the solver
+    gives up on one row.
     """
     if not cone_installed():
         raise ImportError("the cone solver needs cvxpy and clarabel: pip install 'decoding-tradeoffs[solvers]'.")
     cvxpy: Any = import_module("cvxpy")
+    if np.shape(u) != log_p.shape:
+        raise ValueError(f"u {np.shape(u)} must have the shape of log_p {log_p.shape}.")
     tilted = validated(validated(log_p) + np.where(np.isneginf(log_p), 0.0, u), "log p + u")
     support, log_z = np.isfinite(tilted), logsumexp(tilted)
     # J - log Z = <pi, log p + u - log Z> + H(pi): entropy cones solve where rel_entr's fail, and the optimum is 0.
@@ -111,12 +114,16 @@ def minimise_linear(costs: Array, rows: Array, limits: Array, equal: Array, sums
     """argmin of <c, x> over x >= 0, A x <= b, E x = d for each instance, all stacked in one programme (SciPy, HiGHS).
 
     costs: [B, n]; rows: [B, m, n]; limits: [B, m]; equal: [B, k, n]; sums: [B, k]. Returns x [B, n].
-    Raises RuntimeError where the solver finds no optimum.
+    Raises ValueError unless there is an instance and the shapes fit, RuntimeError where the solver finds no optimum.
 
     >>> one = np.ones((1, 1))
     >>> minimise_linear(np.array([[1.0, 2.0]]), np.ones((1, 1, 2)), 9 * one, np.ones((1, 1, 2)), one).tolist()
     [[1.0, 0.0]]
     """
+    instances, size = costs.shape if costs.ndim == 2 else (0, 0)
+    for matrices, sides in ((rows, limits), (equal, sums)):
+        if instances < 1 or sides.shape[:1] != (instances,) or matrices.shape != (*sides.shape, size):
+            raise ValueError(f"{matrices.shape} and {sides.shape} do not fit {costs.shape}, one row an instance.")
     found = linprog(
         costs.ravel(),
         A_ub=block_diag(list(rows), format="csr"),

@@ -30,9 +30,10 @@ def bahadur_rao(
     """
     if size < 1:
         raise ValueError(f"a corpus has at least one string, not {size}.")
+    epsilon = np.asarray(epsilon, dtype=float)
     h = 1e-2 * epsilon  # differences of fourth order: relative error h^4, and rounding 1e-15 / (rate * 1e-4)
     two_below, below, here, above, two_above = (rate(law, epsilon + k * h) for k in range(-2, 3))
-    with np.errstate(invalid="ignore"):  # inf - inf beyond the range
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf beyond the range, and an h^2 that is none
         t = (8 * (above - below) - (two_above - two_below)) / (12 * h)
         curvature = (16 * (above + below) - (two_above + two_below) - 30 * here) / (12 * h**2)
     steps = np.asarray(span * t)

@@ -45,13 +45,14 @@ def chebyshev_bound(varentropy: Floats | float, size: int, epsilon: Floats | flo
     _positive("epsilon", epsilon)
     _positive("size", size)
     _variance(varentropy)
-    return np.minimum(1.0, varentropy / (size * np.square(epsilon)))
+    # Below the least normal float the bound is 1 for any V > 0, and 0 / 0 where V = 0.
+    return np.asarray(np.minimum(1.0, varentropy / np.maximum(size * np.square(epsilon), np.finfo(float).tiny)))
 
 
 def corpus_size(varentropy: float, epsilon: float, delta: float) -> int:
     """The least N >= 1 with V / (N epsilon^2) <= delta. Source: Tan et al., Proposition 1.
 
-    Raises ValueError unless epsilon > 0, delta > 0 and 0 <= varentropy < inf.
+    Raises ValueError unless epsilon > 0, delta > 0 and 0 <= varentropy < inf, and where N is beyond the largest float.
 
     >>> corpus_size(2.0, 0.5, 0.08)
     100
@@ -59,8 +60,12 @@ def corpus_size(varentropy: float, epsilon: float, delta: float) -> int:
     _positive("epsilon", epsilon)
     _positive("delta", delta)
     _variance(varentropy)
-    # A quotient that rounding lifts just above an integer must not cost one more string.
-    return max(1, ceil(varentropy / (delta * epsilon**2) * (1 - 4 * np.finfo(float).eps)))
+    delta, epsilon = np.float64(delta), np.float64(epsilon)  # where they overflow, Python's own floats raise
+    with np.errstate(all="ignore"):
+        if not np.isfinite(varentropy / (delta * epsilon**2)):
+            raise ValueError(f"no float holds the size that epsilon = {epsilon} and delta = {delta} need.")
+        # A quotient that rounding lifts just above an integer must not cost one more string.
+        return max(1, ceil(varentropy / (delta * epsilon**2) * (1 - 4 * np.finfo(float).eps)))
 
 
 def trade_off_constant(log_z: Floats, entropy: Floats) -> Floats:
@@ -92,9 +97,11 @@ def corpus_types(n_strings: int, size: int) -> NDArray[np.int64]:
 def type_log_probs(log_q: Floats, counts: NDArray[np.int64]) -> Floats:
     """The exact law of the composition of a corpus: log multinomial(counts; q), [..., M] and [C, M] -> [..., C].
 
-    Raises ValueError on NaN or an all -inf row.
+    Raises ValueError on NaN or an all -inf row, and on counts below 0 or above 2^53.
     """
     validated(log_q, "log_q")
+    if np.any((counts < 0) | (counts > 2**53)):  # beyond, a float no longer tells one count from the next
+        raise ValueError("counts must lie between 0 and 2^53.")
     log_orders = gammaln(counts.sum(-1) + 1.0) - gammaln(counts + 1.0).sum(-1)
     return np.asarray(log_orders + counted(log_q, counts))
 

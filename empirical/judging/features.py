@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from empirical.engines.reading import read_answers
 from empirical.fit_reward import LONGEST_ANSWER, LONGEST_CONTEXT
 from empirical.judging.human import Question
 from empirical.models import LanguageModel
+from empirical.sealed import UnusableError, framed, unframed
 from theory.files import replacing
 
 CHUNK = 25  # questions a file
@@ -33,12 +35,23 @@ def kept_features(
     for first in range(0, len(questions), CHUNK):
         some = questions[first : first + CHUNK]
         file = folder / f"{_digest(model, some, layer)}.npy"
-        if not file.is_file():
+        rows = _kept(file)
+        if rows is None:
             rows = np.concatenate([question_features(model, question, reader) for question in some])
-            with replacing(file) as temporary, temporary.open("wb") as out:
-                np.save(out, rows)
-        found += np.split(np.load(file), np.cumsum([len(question.answers) for question in some])[:-1])
+            data = io.BytesIO()
+            np.save(data, rows)
+            with replacing(file) as temporary:
+                temporary.write_bytes(framed(data.getvalue()))
+        found += np.split(rows, np.cumsum([len(question.answers) for question in some])[:-1])
     return found
+
+
+def _kept(file: Path) -> NDArray[np.float32] | None:
+    """What an earlier run wrote, sealed by its SHA-256; None if there is nothing, or something damaged."""
+    try:
+        return np.asarray(np.load(io.BytesIO(unframed(file.read_bytes()))))
+    except (FileNotFoundError, UnusableError):
+        return None
 
 
 def question_features(model: LanguageModel, question: Question, reader: Reader) -> NDArray[np.float32]:

@@ -3,17 +3,37 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from empirical.errors import first_line
 from empirical.passages import TASK, question_on
 from empirical.preferences import Pair, PreferenceError
 
 FOLDS = 5
 PASSAGE_WORDS = 150  # of FineGrainedRLHF's passages: the longest whole sentences from the beginning
+
+
+Read = TypeVar("Read")
+
+
+def one_sentence_for(read: Callable[[Path], Read]) -> Callable[[Path], Read]:
+    """A reader that says what is wrong with its file in one PreferenceError, wherever in the rows it is."""
+
+    @wraps(read)
+    def reader(file: Path) -> Read:
+        try:
+            return read(file)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as problem:
+            raise PreferenceError(
+                f"Cannot read comparisons from {file} ({first_line(problem)}); pass the data set's own JSON."
+            ) from problem
+
+    return reader
 
 
 @dataclass(frozen=True)
@@ -42,6 +62,7 @@ class Question:
         return int(hashlib.blake2b(self.turns[0].encode(), digest_size=4).hexdigest(), 16)
 
 
+@one_sentence_for
 def finegrained(file: Path) -> list[Question]:
     """Questions about Wikipedia passages with four answers each: FineGrainedRLHF's feedback (Wu et al. 2023).
 
@@ -57,12 +78,14 @@ def finegrained(file: Path) -> list[Question]:
     return [question for question in questions if question.preferred]
 
 
+@one_sentence_for
 def passages_to_sum_up(file: Path) -> list[str]:
     """The passages of FineGrainedRLHF's feedback, each once, as prompts of the summarisation-like task."""
     passages = dict.fromkeys(_opening(row["passages"]) for row in _rows(file, ("passages",)))
     return [question_on(passage, TASK) for passage in passages if passage]
 
 
+@one_sentence_for
 def pandalm(file: Path) -> list[Question]:
     """Instructions with the answers of two models each, as the majority of three people chose (PandaLM's test set).
 
@@ -107,12 +130,7 @@ def _opening(passages: list[list[str]]) -> str:
 
 
 def _rows(file: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        if not rows or any(name not in row for row in rows for name in needed):
-            raise ValueError(f"a row lacks one of {', '.join(needed)}")
-    except (OSError, ValueError, TypeError) as problem:
-        raise PreferenceError(
-            f"Cannot read comparisons from {file} ({problem}); pass the data set's own JSON."
-        ) from problem
+    rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    if not rows or any(name not in row for row in rows for name in needed):
+        raise ValueError(f"a row lacks one of {', '.join(needed)}")
     return rows

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from empirical.training import Recipe, train, with_new_adapter
+from empirical.training import Recipe, checkpoint, train, with_new_adapter
 
 
 def moved(prior, far=0.3, seed=1):
@@ -48,6 +48,4 @@ class Killed:
             with pytest.raises(KeyboardInterrupt):
                 self.run("killed", last, stride)
         self.run("killed", stride=stride)
-        return [
-            torch.load(self.root / name / "checkpoint.pt", weights_only=True)["weights"] for name in ("whole", "killed")
-        ]
+        return [checkpoint(self.root / name / "checkpoint.pt")["weights"] for name in ("whole", "killed")]

@@ -1,5 +1,6 @@
 """Files that a run keeps beside its rows: damaged ones are made again or refused by name, and none is written over."""
 
+import io
 import random
 import threading
 import zipfile
@@ -12,6 +13,7 @@ from empirical import fetch, models
 from empirical.errors import InputError
 from empirical.results import Results
 from empirical.scheme_scores import SchemeScores
+from empirical.sealed import framed
 from empirical.studies.prediction import _kept
 from empirical.training import TrainingError, checkpoint
 from tests.empirical.test_fetch import BYTES, SOURCE, serve_wheel
@@ -100,12 +102,15 @@ def test_two_runs_add_to_one_ledger(tmp_path, monkeypatch):
     assert [one.id for one in ledger.entries(results.folder / "ledger.json")] == ["tan.a", "tan.b"]
 
 
-@pytest.mark.parametrize("length", [0, 10, 500, -30])
+@pytest.mark.parametrize("length", [0, 10, 500, -30, None])
 def test_a_damaged_checkpoint_of_training_is_named(tmp_path, length):
-    path = tmp_path / "checkpoint.pt"
-    torch.save({"run": {"seed": 0}, "weights": [torch.ones(100)]}, path)
+    """Cut, or, where no length is given, with one bit of a weight flipped, which torch itself would take."""
+    path, data = tmp_path / "checkpoint.pt", io.BytesIO()
+    torch.save({"run": {"seed": 0}, "weights": [torch.ones(100)]}, data)
+    whole = framed(data.getvalue())
+    path.write_bytes(whole)
     assert checkpoint(path)["run"] == {"seed": 0}
-    path.write_bytes(path.read_bytes()[:length])
+    path.write_bytes(whole[:length] if length is not None else whole.replace(b"\x80\x3f", b"\x81\x3f", 1))
     with pytest.raises(TrainingError, match=r"checkpoint\.pt is damaged \(.*\); remove it, and start anew\.$"):
         checkpoint(path)
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,29 @@ def test_nothing_there(tmp_path):
 
 def test_the_hub_is_asked_last(tmp_path, monkeypatch):
     monkeypatch.delenv("HH_RLHF_DIR", raising=False)
+    monkeypatch.setenv("DECODING_TRADEOFFS_CACHE", str(tmp_path / "cache"))
     write(tmp_path, ROWS)
     monkeypatch.setattr(preferences, "hf_hub_download", lambda *_, **__: str(tmp_path / "test.jsonl.gz"))
     assert len(hh_pairs()) == 2
     assert prompts_from(Path("hh"), 2) == ["Hi", "a"]
+
+
+def test_a_download_is_taken_only_as_it_was_at_first(tmp_path, monkeypatch, capsys):
+    """One sentence says so at the first download; the same bytes pass in silence, others are refused unread."""
+    monkeypatch.delenv("HH_RLHF_DIR", raising=False)
+    monkeypatch.setenv("DECODING_TRADEOFFS_CACHE", str(tmp_path / "cache"))
+    write(tmp_path, ROWS)
+    monkeypatch.setattr(preferences, "hf_hub_download", lambda *_, **__: str(tmp_path / "test.jsonl.gz"))
+    hh_pairs()
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"Anthropic/hh-rlhf has no hash .* is trusted and noted in .*\.sha256\.\n", said)
+    hh_pairs()
+    assert capsys.readouterr().err == ""
+    write(tmp_path, ROWS[:1])
+    with pytest.raises(PreferenceError, match=r"but its first download had .*; if you trust the new one, remove .*\.$"):
+        hh_pairs()
+    next((tmp_path / "cache").rglob("*.sha256")).unlink()
+    assert len(hh_pairs()) == 1
 
 
 def test_no_hub(monkeypatch):

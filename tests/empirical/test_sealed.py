@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from empirical.rows import SCHEMA
-from empirical.sealed import MARK, UnusableError, seal, unseal
+from empirical.sealed import MARK, UnusableError, framed, seal, unframed, unseal
 
 
 def rows(count=2):
@@ -89,3 +89,15 @@ def test_what_was_not_sealed_is_not_read():
     for foreign in (b"", b"PAR1", plain.getvalue(), MARK, MARK + b"0" * 64):
         with pytest.raises(UnusableError, match="was not written here"):
             unseal(foreign)
+
+
+@given(st.binary(max_size=200), st.data())
+def test_a_flipped_bit_of_framed_bytes_is_seen(data, draw):
+    whole = framed(data)
+    assert unframed(whole) == data
+    place = draw.draw(st.integers(0, 8 * len(whole) - 1))
+    spoilt = bytearray(whole)
+    spoilt[place // 8] ^= 1 << place % 8
+    for wrong in (bytes(spoilt), whole[:-1], whole + b"0", data[:70], b""):
+        with pytest.raises(UnusableError, match=r"do not match its SHA-256$"):
+            unframed(wrong)

@@ -99,7 +99,7 @@ def trusts_dates():
 
 
 def no_look_at_memory():
-    paper_repro._refuse_without_memory = lambda *given: None
+    paper_repro._refuse_without_memory = lambda *given, **more: None
 
 
 @pytest.mark.parametrize(

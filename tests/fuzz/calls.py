@@ -19,6 +19,10 @@ from theory.concentration import Surprisal, of_automaton
 from theory.covariance import Covariance, covariance
 from theory.families import geometric
 from theory.language_models import Tree, random_tree
+from theory.lattice import Lattice
+from theory.lattice import of_law as lattice_of_law
+from theory.layers import Layers
+from theory.values import Values, hard_values
 
 LAW = np.log([0.5, 0.25, 0.25])
 TREE = random_tree(2, 2, np.random.default_rng(0))
@@ -28,6 +32,10 @@ OBJECTS: dict[Any, list[Any]] = {
     Tree: [TREE],
     Covariance: [covariance(LAW, np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.0, 1.0]))],
     Surprisal: [of_automaton(geometric(2, 0.1))],
+    Lattice: [lattice_of_law(LAW)],
+    Layers: [Layers(np.array([[LAW], [[0.0, -np.inf, -np.inf]]]), np.zeros((1, 3), dtype=int), np.zeros((2, 1, 3)))],
+    Values: [hard_values(TREE, np.arange(7.0))],
+    np.random.Generator: [np.random.default_rng(0)],
 }
 """Sound objects: a hostile array beside a sound tree reaches further than one beside a hostile tree."""
 

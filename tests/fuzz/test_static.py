@@ -14,7 +14,10 @@ SOURCES = [ROOT / "paper_repro.py", *(path for room in ("theory", "toy", "empiri
 PICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
 DOWNLOADING = {"urlopen", "urlretrieve", "hf_hub_download", "snapshot_download", "load_dataset"}
 USERS_DATA = {"empirical/preferences.py"}
-"""Files that fetch what a user asked for by name, of which nothing is run: Anthropic's dialogues are pinned nowhere."""
+"""Files that fetch what a user asked for by name, of which nothing is run.
+
+Anthropic's dialogues have no published hash: they are trusted at their first download alone.
+"""
 
 
 def named(call):

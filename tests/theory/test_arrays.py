@@ -4,7 +4,7 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.arrays import expectation, logsumexp, normalised, validated
+from theory.arrays import expectation, logsumexp, normalised, validated, with_axes
 
 INF = float("inf")
 LOG_WEIGHTS = st.lists(st.one_of(st.floats(-800, 800), st.just(-INF)), min_size=1, max_size=8).map(np.array)
@@ -70,3 +70,12 @@ def test_validated_names_the_fault(bad, word):
 def test_validated_refuses_integers():
     with pytest.raises(ValueError, match=r"^log_p must hold floating-point log-probabilities, not int64"):
         validated(np.array([0, 1]))
+
+
+def test_too_few_axes_are_named():
+    with pytest.raises(ValueError, match=r"^pairs needs 2 or more axes, not the shape \(3,\)\.$"):
+        with_axes(np.zeros(3), 2, "pairs")
+    with pytest.raises(ValueError, match=r"^log_p needs 1 or more axes, not the shape \(\)\.$"):
+        validated(np.array(0.0))
+    kept = np.zeros((3, 3))
+    assert with_axes(kept, 2, "pairs") is kept

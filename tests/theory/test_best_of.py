@@ -82,3 +82,8 @@ def test_bad_rows_are_named():
         best_of(np.array([np.nan, 0.0]), np.zeros(2), 2)
     with pytest.raises(ValueError, match="reward contains NaN"):
         best_of(np.log([0.5, 0.5]), np.array([np.nan, 0.0]), 2)
+
+
+def test_a_reward_without_axes_is_named():
+    with pytest.raises(ValueError, match=r"^reward needs 1 or more axes"):
+        best_of(np.log([0.5, 0.5]), np.array(0.0), 2)

@@ -179,3 +179,14 @@ def test_a_row_without_spread_has_no_correlation() -> None:
     assert np.isnan(pearson(x[1], x[1], np.array([1.0, 0.0, 0.0])))
     constants = np.outer([0.0, 1e9 + 0.1, 1e-9], np.ones(7))
     assert np.isnan(pearson(constants, np.arange(7.0))).all()
+
+
+def test_too_few_axes_are_named() -> None:
+    laws, side = np.log(np.full((2, 2), 0.5)), np.zeros(2)
+    for wrong, name in (
+        ((laws[0], side, side), "log_laws"),
+        ((laws, laws[0, 0], side), "x"),
+        ((laws, side, laws[0, 0]), "r"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} needs . or more axes"):
+            between_and_within(*wrong)

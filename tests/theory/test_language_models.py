@@ -287,3 +287,20 @@ def test_adaptor_that_leaves_no_token_is_named() -> None:
     without_end = Adaptor("no EOS", lambda log_w: np.where(np.arange(3) == 2, -np.inf, log_w))
     with pytest.raises(ValueError, match=r"^no EOS of some step has a row"):
         adapted(random_tree(2, 1, np.random.default_rng(0)), without_end)
+
+
+@pytest.mark.parametrize("symbols", [0, -1])
+def test_a_tree_without_symbols_is_refused_at_once(symbols: int) -> None:
+    """Levels of no prefix never add up to 4: the search for the depth has to end all the same."""
+    with pytest.raises(ValueError, match=f"^4 prefixes over {symbols} symbols are no tree"):
+        from_scores(np.zeros(4), symbols)
+    with pytest.raises(ValueError, match=r"^4 prefixes over 0 symbols are no tree"):
+        path_products(np.zeros((4, 1)))
+
+
+def test_too_few_axes_are_named() -> None:
+    for make, name in ((Tree, "log_steps"), (path_products, "log_steps")):
+        with pytest.raises(ValueError, match=f"^{name} needs 2 or more axes"):
+            make(np.zeros(1))
+    with pytest.raises(ValueError, match=r"^log_scores needs 1 or more axes"):
+        from_scores(np.array(0.0), 2)

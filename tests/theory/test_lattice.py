@@ -179,3 +179,11 @@ def test_bad_input_is_named() -> None:
         trapped = Automaton(arcs, np.log(np.array([0.5, 0.0])))
     with pytest.raises(ValueError, match="tight"):
         of_automaton(trapped)
+
+
+def test_a_lattice_too_fine_to_lay_out_is_refused() -> None:
+    """Every number is a multiple of a tiny span to 1e-9; the law of so many steps would fill the memory."""
+    for law, span in ((np.log([0.5, 0.25, 0.25]), 1e-300), (np.array([0.0, -(2.0**24)]), 1.0)):
+        with pytest.raises(ValueError, match=r"^the surprisals reach over .* steps of .* nats: choose a wider span"):
+            of_law(law, span)
+    assert of_law(np.array([0.0, 1.0 - 2.0**24]), 1.0).log_mass.size > 0

@@ -272,3 +272,14 @@ def test_bad_input_is_named() -> None:
             match=r"^the tilt of an upper tail lies in \[0, end of the range\), that of a lower one is at most 0\.$",
         ):
             log_tail(BIGRAM, 5, 5, upper, tilt)
+
+
+@pytest.mark.parametrize("total", [-(2**70), 2**53, np.nan])
+def test_totals_that_are_no_sums_are_refused(total) -> None:
+    with pytest.raises(ValueError, match=r"^total must hold sums of steps, integers below 2\^53\.$"):
+        log_tail(BIGRAM, 5, total)
+
+
+def test_more_sums_than_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^1 tails of 67108864 sums each are too many to hold"):
+        log_tail(BIGRAM, 5, 2**25 + 1)

@@ -265,3 +265,23 @@ def test_a_kernel_that_accepts_always_is_caught(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(metropolis, "log_acceptance", lambda state, proposal: np.zeros_like(state + proposal))
     kernel = transition_matrix(TARGET, PROPOSAL)
     assert np.abs(np.exp(TARGET) @ kernel - np.exp(TARGET)).max() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("weights", "uniforms"), [((0,), (0,)), ((3,), (3,)), ((3,), (1,)), ((2, 3), (2,)), ((3,), (2, 2))]
+)
+def test_a_run_needs_one_uniform_a_move(weights, uniforms) -> None:
+    with pytest.raises(ValueError, match=r"^uniforms .* must hold one number for each move of log_w"):
+        metropolis.run(np.zeros(weights), np.zeros(uniforms))
+
+
+def test_a_run_needs_an_axis_and_may_be_one_proposal_long() -> None:
+    with pytest.raises(ValueError, match=r"^log_w needs 1 or more axes"):
+        metropolis.run(np.array(0.0), np.zeros(1))
+    assert metropolis.run(np.zeros(1), np.zeros(0)).states.tolist() == [0]
+
+
+def test_stationary_acceptance_broadcasts_either_side() -> None:
+    target, proposals = np.log([0.5, 0.5]), np.log([[0.5, 0.5], [0.75, 0.25]])
+    for found in (stationary_acceptance(target, proposals), stationary_acceptance(proposals, target)):
+        np.testing.assert_allclose(found, [1.0, 0.75], rtol=1e-15)

@@ -247,3 +247,13 @@ def test_what_is_no_comparison_law_is_refused(wrong):
     for rule in (dpo_log_ratio, ipo_log_ratio):
         with pytest.raises(ValueError, match="pairs must hold"):
             rule(wrong, np.full((2, 2), 0.5), 1.0)
+
+
+@pytest.mark.parametrize(("pairs", "winner"), [((3, 3), 0), ((2, 3), 0), ((3, 2), 0), ((2, 2), 2), ((2, 2), -1)])
+def test_a_winner_among_other_answers_is_refused(pairs, winner):
+    law = np.log([0.5, 0.5])
+    with pytest.raises(ValueError, match=f"^winner {winner} and pairs .* do not fit 2 answers\\.$"):
+        winner_at_least(law, np.array([0.1]), np.full(pairs, 0.25), winner, 1.0)
+    for wrong in ((law[0], np.full((2, 2), 0.25), "log_p"), (law, law, "pairs")):
+        with pytest.raises(ValueError, match=f"^{wrong[2]} needs . or more axes"):
+            winner_at_least(np.asarray(wrong[0]), np.array([0.1]), wrong[1], 0, 1.0)

@@ -185,3 +185,20 @@ def test_rounding_is_forgiven():
     assert complementary(preference) is preference
     pairs = np.array([[0.5, 0.3 + 5e-13], [0.3, 0.5]])
     assert symmetric(pairs) is pairs
+
+
+def test_shapes_that_are_none_are_named():
+    with pytest.raises(ValueError, match=r"^log_ratio needs 1 or more axes"):
+        margins(np.array(0.0))
+    with pytest.raises(ValueError, match=r"^log_mu needs 1 or more axes"):
+        independent(np.array(0.0))
+    with pytest.raises(ValueError, match=r"^a table of pairs needs 2 or more axes"):
+        components(np.zeros(3))
+    with pytest.raises(ValueError, match=r"^a table of pairs has as many rows as columns, not the shape \(2, 3\)\.$"):
+        components(np.zeros((2, 3)))
+
+
+def test_ipo_refuses_an_aim_whose_square_overflows():
+    with pytest.raises(ValueError, match=r"^tau must be at least 1e-150, not 9e-151: the square"):
+        ipo_loss(np.zeros(1), np.zeros(1), 9e-151)
+    assert np.isfinite(ipo_loss(np.zeros(1), np.zeros(1), 1e-150)).all()

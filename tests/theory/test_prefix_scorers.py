@@ -234,3 +234,18 @@ def test_cells_outside_the_table_are_refused(cells):
 def test_a_table_of_no_tree_is_refused(size, symbols):
     with pytest.raises(ValueError, match="has no table of the shape"):
         one_token_on(np.zeros(size), np.zeros(size), symbols)
+
+
+@pytest.mark.parametrize(("k", "mu"), [(-1, 1.0), (0, 0.0), (0, math.nan), (2, np.array([1.0, -1.0]))])
+def test_a_rate_without_its_conditions_is_refused(k, mu):
+    with pytest.raises(ValueError, match=f"^the step needs k >= 0 and mu > 0, not k = {k} and mu = "):
+        pl_rate(k, mu)
+
+
+def test_no_step_is_before_the_first_and_no_table_smaller_than_none():
+    assert (pl_rate(0, 1.0), falling_rate(0)) == (0.5, 1.0)
+    with pytest.raises(ValueError, match=r"^steps need k >= 0, 1/2 < power <= 1"):
+        falling_rate(-1)
+    with pytest.raises(ValueError, match=r"^cells and targets must be"):
+        cell_means(np.zeros(0, dtype=int), np.zeros(0), -1)
+    assert cell_means(np.zeros(0, dtype=int), np.zeros(0), 0)[0].size == 0

@@ -160,3 +160,18 @@ UNBIASED = {
 def test_the_estimate_of_z_is_unbiased_at_any_size(n_particles):
     UNBIASED[n_particles].hold()
     assert estimates(n_particles)(np.random.default_rng(4)).std() > 1e-3
+
+
+@pytest.mark.parametrize(("batch", "kept"), [((2,), (2, 7)), ((), (6,)), ((), (7, 1))])
+def test_particles_grow_in_one_tree(batch, kept):
+    rng = np.random.default_rng(0)
+    tree = random_tree(2, 2, rng, batch=batch)
+    with pytest.raises(ValueError, match=r"must be \[M, n \+ 1\] and \[M\]\.$"):
+        sequential_monte_carlo(tree.log_steps, np.zeros(kept), 2, 2, rng)
+    with pytest.raises(ValueError, match="are no tree"):
+        sequential_monte_carlo(tree.log_steps[..., :5, :], np.zeros(5), 2, 2, rng)
+
+
+def test_a_pool_needs_an_axis():
+    with pytest.raises(ValueError, match=r"^log_w needs 1 or more axes"):
+        pool_weights(np.array(0.0))

@@ -174,3 +174,20 @@ def test_a_climb_that_stops_on_a_slope_is_not_believed(monkeypatch, slope):
 def test_bad_rows_are_named(solve, name):
     with pytest.raises(ValueError, match=f"^{name} contains NaN"):
         solve(np.array([0.0, np.nan]))
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"^u \(3,\) must have the shape of log_p \(2,\)\.$"):
+        maximise_cone(np.log([0.5, 0.5]), np.zeros(3))
+    every, one, costs = np.ones((1, 1, 2)), np.ones((1, 1)), np.ones((1, 2))
+    wrong = [
+        (costs[:0], every[:0], one[:0], every[:0], one[:0]),
+        (costs[0], every, one, every, one),
+        (costs, every[..., :1], one, every, one),
+        (costs, every, one, every, one[0]),
+        (costs, every, np.ones((2, 1)), every, one),
+        (costs, every, one, np.ones((1, 2, 2)), one),
+    ]
+    for given_ in wrong:
+        with pytest.raises(ValueError, match=r"do not fit .* one row an instance"):
+            minimise_linear(*given_)

@@ -93,3 +93,7 @@ def test_bad_input_is_named() -> None:
     for arguments in ((0.0, 1.0, 5), (1.0, math.nan, 5), (1.0, 0.0, 5), (1.0, 1.0, 0)):
         with pytest.raises(ValueError, match=r"^Berry-Esseen needs a corpus size"):
             berry_esseen(*arguments)
+
+
+def test_an_epsilon_whose_square_overflows_is_beyond_the_range() -> None:
+    assert float(bahadur_rao(of_law(np.log([0.5, 0.25, 0.25])), 5, 1e300)) == 0.0

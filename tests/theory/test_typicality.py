@@ -121,6 +121,10 @@ def test_no_bound_on_a_probability_exceeds_one() -> None:
         (lambda: corpus_size(1.0, np.nan, 0.1), "epsilon must"),
         (lambda: corpus_size(1.0, 1.0, 0.0), "delta must"),
         (lambda: corpus_size(np.inf, 1.0, 0.5), "varentropy must"),
+        (lambda: corpus_size(1.0, 1e-200, 0.5), "no float holds the size that epsilon = 1e-200 and delta = 0.5 need"),
+        (lambda: corpus_size(1e308, 1e-3, 0.5), "no float holds"),
+        (lambda: type_log_probs(np.log([0.5, 0.5]), np.array([[-1, 2]])), "counts must lie between 0 and 2"),
+        (lambda: type_log_probs(np.log([0.5, 0.5]), np.array([[0, 2**53 + 1]])), "counts must lie between 0 and 2"),
         (lambda: corpus_types(0, 1), "n_strings must"),
         (lambda: corpus_types(2, 0), "size must"),
         (lambda: type_log_probs(np.array([np.nan, 0.0]), corpus_types(2, 1)), "log_q contains"),
@@ -129,3 +133,10 @@ def test_no_bound_on_a_probability_exceeds_one() -> None:
 def test_bad_input_is_named(make, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         make()
+
+
+def test_floats_that_overflow_or_underflow_leave_a_bound() -> None:
+    assert corpus_size(1.0, 1e300, 0.5) == 1
+    assert float(chebyshev_bound(0.0, 1, 1e-200)) == 0.0
+    assert float(chebyshev_bound(1.0, 1, 1e-200)) == 1.0
+    assert np.isfinite(type_log_probs(np.log([0.5, 0.5]), np.array([[0, 2**53]]))).all()

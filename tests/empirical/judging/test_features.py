@@ -56,5 +56,10 @@ def test_what_is_there_is_not_read_again(model, monkeypatch, tmp_path):
     assert len(calls) in (1, 2), "one chunk only"
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
+    whole_file, spoilt = files[1].read_bytes(), bytearray(files[1].read_bytes())
+    spoilt[200] ^= 1  # a feature, which NumPy itself would take
+    files[1].write_bytes(bytes(spoilt))
+    kept_features(model, QUESTIONS, tmp_path, 2)
+    assert files[1].read_bytes() == whole_file, "made again"
     kept_features(model, QUESTIONS, tmp_path, 1)
     assert len(list(tmp_path.iterdir())) == 6, "another layer's features are others"

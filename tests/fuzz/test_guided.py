@@ -1,0 +1,35 @@
+"""The fuzzer finds a planted bug, with atheris and without, and says how to have atheris where it is not."""
+
+from importlib.util import find_spec
+
+import pytest
+
+from tests.fuzz import guided
+
+
+@pytest.mark.parametrize("how", [["--random"], []])
+def test_a_planted_bug_is_found(how, capsys):
+    """Behind three bytes of zero: `spoilt` gives 100 of them in one file of 45; atheris learns them."""
+    if not how and find_spec("atheris") is None:
+        pytest.skip("atheris is not installed")
+    assert guided.main(["--readers", "planted", "--seconds", "30", *how]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("planted ")
+    assert out.rstrip().endswith(" 1 false")
+    assert "KeyError" in err
+
+
+def test_a_sound_reader_ends_with_0_and_its_row_is_stored(monkeypatch, tmp_path):
+    monkeypatch.setattr(guided, "TABLE", tmp_path / "fuzz.csv")
+    assert guided.main(["--readers", "shape", "--seconds", "1", "--random", "--store"]) == 0
+    columns, found = (tmp_path / "fuzz.csv").read_text().splitlines()
+    assert columns == "target,executions,seconds,findings,sound"
+    name, executions, _, findings, sound = found.split(",")
+    assert (name, findings, sound) == ("shape", "0", "true")
+    assert int(executions) > 0
+
+
+def test_without_atheris_one_sentence_says_how_to_have_it(monkeypatch, capsys):
+    monkeypatch.setattr(guided, "find_spec", lambda name: None)
+    assert guided.main(["--readers", "planted"]) == 2
+    assert capsys.readouterr().err == guided.ABSENT + "\n"
