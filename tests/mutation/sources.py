@@ -39,9 +39,7 @@ def files_of(module: str) -> list[str]:
     those that answer for the modules of the room that import it. Raises ValueError if there are none at all.
     """
     if "." in module:
-        mirror = ROOT / "tests" / Path(source_of(module)).with_name(f"test_{module.rpartition('.')[2]}.py")
-        found = [mirror.relative_to(ROOT).as_posix()] if mirror.is_file() else _named(module)
-        if not found:
+        if not (found := _elsewhere(module)):
             raise ValueError(f"no test file answers for {module}")
         return found
     modules = {path.stem for path in (ROOT / "theory").glob("*.py")}
@@ -52,13 +50,14 @@ def files_of(module: str) -> list[str]:
     return [f"tests/theory/test_{name}.py" for name in (module, *mine, *rules)]
 
 
-def _named(module: str) -> list[str]:
-    above, _, stem = module.rpartition(".")
+def _elsewhere(module: str) -> list[str]:
+    room, (above, _, stem) = module.partition(".")[0], module.rpartition(".")
+    mirror = ROOT / "tests" / Path(source_of(module)).with_name(f"test_{stem}.py")
+    if mirror.is_file():
+        return [mirror.relative_to(ROOT).as_posix()]
     name = re.compile(rf"(from|import) {re.escape(module)}\b|from {re.escape(above)} import .*\b{stem}\b")
-    room = module.partition(".")[0]
     paths = [path for path in sorted((ROOT / "tests" / room).rglob("test_*.py")) if "claims" not in path.parts]
-    found = [path.relative_to(ROOT).as_posix() for path in paths if name.search(path.read_text(encoding="utf-8"))]
-    if found:
+    if found := [path.relative_to(ROOT).as_posix() for path in paths if name.search(path.read_text(encoding="utf-8"))]:
         return found
     users = [user for user in modules_of(room) if name.search((ROOT / source_of(user)).read_text(encoding="utf-8"))]
-    return sorted({file for user in users if user != module for file in files_of(user)})
+    return sorted({file for user in users if user != module for file in _elsewhere(user)})
