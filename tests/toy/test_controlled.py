@@ -97,6 +97,18 @@ def test_planted_tables_move_the_margins(tables):
     assert FINDINGS["length.six_for_fifty"].margin(halved, scorers) < 0
 
 
+def test_the_least_gain_at_equal_budget_decides():
+    rows = [{"reward": "length", "base": "bigram", "method": "base", "reward_mean": 2.0}]
+    for K, factor in ((4, 1.1), (8, 1.2), (16, 1.4)):  # noqa: N806
+        for kl in (0.5, 2.0, 8.0):
+            ours = {**blocks("length", M=4, K=K), "kl": kl, "reward_mean": 2 + factor * np.sqrt(kl)}
+            theirs = {**plain("length", "DPO + best-of-K", K=K), "kl": kl, "reward_mean": 2 + np.sqrt(kl)}
+            rows += [ours, theirs]
+    points = pd.DataFrame(rows)
+    assert FINDINGS["budget"].margin(points, points) == pytest.approx(0.1)
+    assert FINDINGS["budget.gap"].margin(points, points) == pytest.approx(0.1)
+
+
 def test_a_finding_has_one_rule():
     taken = next(iter(FINDINGS))
     with pytest.raises(ValueError, match="registered twice"):
