@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -23,7 +24,9 @@ import pytest
 
 LIBRARIES = ("hypothesis", "mutmut.mutation.trampoline", "numpy", "pandas", "scipy.optimize", "scipy.stats")
 HEAVY = ("torch", "transformers", "peft")  # for empirical/ alone
-SPECIAL = {-signal.SIGALRM: "timeout", -signal.SIGSEGV: "segfault"}
+SPECIAL = {-signal.SIGXCPU: "timeout", -signal.SIGALRM: "timeout", -signal.SIGSEGV: "segfault"}
+ASLEEP = 30
+"""Seconds by the clock for each second of work after which a process is thought to wait for ever."""
 
 
 # Quiet, up to the first failure; hypothesis is imported before pytest could rewrite its asserts.
@@ -82,12 +85,13 @@ def clean(tests: Sequence[str]) -> dict[str, float]:
 
 
 def forked(mutant: str, run: Callable[[], int], limit: int) -> str:
-    """Run in a fork under a mutant, `limit` seconds at most: survived, killed, timeout or segfault."""
+    """Run in a fork under a mutant, `limit` seconds of work at most: survived, killed, timeout or segfault."""
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)
         os.environ["MUTANT_UNDER_TEST"] = mutant
-        signal.alarm(limit)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+        signal.alarm(ASLEEP * limit)  # the machine may be busy
         code = 3
         try:
             with open(f"trial-{mutant or 'clean'}.log"[:200], "w") as log:
@@ -111,9 +115,9 @@ def main(tests: Sequence[str], names: Sequence[str], libraries: Sequence[str] = 
     for library in libraries:
         importlib.import_module(library)
     sys.path.insert(0, os.getcwd())
-    start = time.perf_counter()
     order = QuickFirst(clean(tests))
-    limit = 8 + round(4 * (time.perf_counter() - start))  # four times the clean time and 8 s: an endless loop
+    work = resource.getrusage(resource.RUSAGE_CHILDREN)
+    limit = 8 + round(4 * (work.ru_utime + work.ru_stime))  # an endless loop: four times the clean time and 8 s
 
     def asked() -> int:
         return int(pytest.main([*OPTIONS, *tests], plugins=[order]))
