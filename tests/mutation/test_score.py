@@ -1,5 +1,6 @@
 """The score script on reports written by hand: an empty, garbled or unexplained one is a failure; no mutant is run."""
 
+import csv
 import json
 from collections import Counter
 
@@ -245,6 +246,12 @@ def test_a_module_of_another_room_answers_to_its_mirror_or_to_those_that_use_it(
     assert not [module for room in score.THRESHOLDS for module in modules_of(room) if "claims" in module]
 
 
-def test_the_stored_sample_covers_its_room():
-    _, *rows = score.table_of("toy").read_text(encoding="utf-8").splitlines()
-    assert [line.split(",")[0] for line in rows] == modules_of("toy")
+def test_the_stored_sample_is_of_its_room_and_explained():
+    with score.table_of("toy").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [one["module"] for one in rows] == sorted({one["module"] for one in rows})
+    assert {one["module"] for one in rows} <= set(modules_of("toy"))
+    for one in rows:
+        mutants, sampled, killed, triaged = (int(one[name]) for name in ("mutants", "sampled", "killed", "triaged"))
+        assert sampled == min(mutants, 8), one
+        assert sampled - killed == triaged, one
