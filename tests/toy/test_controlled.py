@@ -7,7 +7,7 @@ import pytest
 from theory.layers import sequence_kl
 from toy import controlled
 from toy.comparisons import at_base, blocks, curve, plain
-from toy.controlled_world import SMALL, ingredients
+from toy.controlled_world import BLOCK, SMALL, ingredients
 from toy.findings import FINDINGS, Finding, finding
 from toy.outcomes import LESS, OUTCOMES, copied, scaled, without_tuned_weights
 
@@ -27,6 +27,29 @@ def test_every_rule_is_there_and_none_lies_above_the_frontier(tables):
     assert (points["reward_mean"] <= points["optimum"] + 1e-10).all()
     assert points["win"].between(0, 1).all()
     assert (points["kl"] >= -1e-12).all()
+
+
+def test_every_point_says_how_it_was_made(tables):
+    points = tables["toy_controlled_points"]
+    of = {str(method): rows for method, rows in points.groupby("method")}
+    sizes = {"blockwise": {*SMALL.M, BLOCK}, "blockwise less length": {BLOCK}, "DPO + blockwise": {BLOCK},
+             "DPO + best-of-K": {SMALL.horizon}}  # fmt: skip
+    assert {method: set(of[method]["M"]) for method in sizes} == sizes
+    assert {method: set(of[method]["K"]) for method in sizes} == {method: set(SMALL.K) for method in sizes}
+    assert set(of["best-of-K"]["K"]) == set(SMALL.K_answers)
+    every = {"V*", "CD-FUDGE", "CD-Q"}
+    learned = {"tokenwise": every, "blockwise": every, "blockwise less length": {"CD-FUDGE"},
+               "DPO + blockwise": {"CD-Q"}, "DPO + best-of-K": {"CD-Q"}}  # fmt: skip
+    assert {method: set(of[method]["scorer"]) for method in learned} == learned
+    assert set(points.loc[points["kl_policy"].notna(), "method"]) == {"DPO + blockwise", "DPO + best-of-K"}
+    weighed = {"tokenwise", "PPO", "DPO", "IPO", "blockwise less length", "DPO + blockwise", "DPO + best-of-K"}
+    assert set(points.loc[points["strength"].notna(), "method"]) == weighed
+    assert set(of["blockwise less length"]["reward"]) == {"helpful"}
+    assert set(of["IPO"]["reward"]) == {"length", "helpful", "pairs"}
+    assert {base: set(rows["method"]) for base, rows in points.groupby("base")} == {
+        "bigram": METHODS,
+        "trigram": {"base", "tokenwise", "blockwise", "best-of-K"},
+    }
 
 
 def test_the_frontier_has_no_gap(tables):
