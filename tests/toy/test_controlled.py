@@ -1,11 +1,13 @@
 """The eight experiments at the size of a test: exactness, keyed draws, and rules that can come out either way."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from theory.layers import sequence_kl
-from toy import controlled
+from toy import controlled, controlled_world
 from toy.comparisons import at_base, blocks, curve, plain
 from toy.controlled_world import BLOCK, SMALL, ingredients
 from toy.findings import FINDINGS, Finding, finding
@@ -99,6 +101,20 @@ def test_a_scorer_is_read_by_the_last_letter_on_another_base():
     spent = sequence_kl(made.worlds["length", "bigram"].layers, policy)
     assert strength in SMALL.strengths("length")["DPO"]
     assert spent > 0
+
+
+def test_each_thing_learned_has_its_own_stream(monkeypatch):
+    asked, keyed = Counter(), controlled_world.keyed
+
+    def noted(*key):
+        asked[key] += 1
+        return keyed(*key)
+
+    monkeypatch.setattr(controlled_world, "keyed", noted)
+    ingredients(5, SMALL)
+    answers = {(5, 1, reward): 2 for reward in range(3)}  # both scorers learn from the same
+    methods = [(reward, method) for reward in (0, 1) for method in range(3)] + [(2, 2)]  # the pairs train IPO alone
+    assert asked == {(5, 0, 0): 1, (5, 0, 1): 1, **answers, **{(5, 2, *made, 0): 1 for made in methods}}
 
 
 def test_findings_are_decided_by_their_margins(tables):
