@@ -5,6 +5,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from figures.report.sampled import weighted_share
+
 HERE = Path(__file__).parent
 
 
@@ -31,9 +33,13 @@ def evidence(folder: Path = HERE) -> list[Evidence]:
 
 def _read(about: dict, path: Path) -> Evidence:
     columns, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
-    if "total" in about:
-        some, every = (sum(float(row[columns.index(name)]) for row in rows) for name in about["total"])
-    else:
+    if "count" in about:
         some, every = sum(row[columns.index(about["count"])] == "true" for row in rows), len(rows)
-    said = f"{some:,.0f} of {every:,.0f} {about['unit']}"
+    else:
+        some, every = (sum(int(row[columns.index(name)]) for row in rows) for name in about["total"])
+    said = f"{some:,} of {every:,} {about['unit']}"
+    if "weight" in about:
+        names = (about["weight"], *reversed(about["total"]))
+        share, low, high = weighted_share(tuple(int(row[columns.index(name)]) for name in names) for row in rows)
+        said += f", weighted {share:.3f} [{low:.3f}, {high:.3f}]"
     return Evidence(about["name"], about["title"], about["text"], about["command"], some, every, said, columns, rows)

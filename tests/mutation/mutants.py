@@ -1,6 +1,6 @@
-"""Mutants of one module: made, run and reported by mutmut in a copy of the sources and their tests.
+"""Mutants of one module: made by mutmut in a copy of the sources and their tests, then run and reported.
 
-A module of theory/ is named by its stem, one of another room by its path with dots: toy.simpson.
+mutmut runs all mutants of theory/; `trial` runs those of the other rooms. Decorated functions are never mutated.
 """
 
 import json
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[2]
+from tests.mutation.sources import ROOT, files_of, source_of
+
+TRIAL = ROOT / "tests/mutation/trial.py"
 MUTMUT = str(Path(sys.executable).with_name("mutmut"))
-ARRAY_RULES = {"adaptors", "arrays", "best_of", "certificates", "guidance", "information"}
-"""Modules that tests/theory/test_array_contract.py tests as well."""
 KILLED = {"killed", "timeout", "segfault"}
 SURVIVED = {"survived", "no tests"}
 RESULT = re.compile(r"\s+(?P<name>[\w.]+__mutmut_\d+): (?P<status>[a-z ]+)")
@@ -77,15 +77,16 @@ print("\\n" + json.dumps({name: get_diff_for_mutant(name) for name in json.load(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the mutants of one module; `survivors` maps the name of each that lived to its change."""
+    """What became of the mutants drawn of a module; `survivors` maps the name of each that lived to its change."""
 
     module: str
     mutants: int
+    sampled: int
     survivors: Mapping[str, Change]
 
     @property
     def killed(self) -> int:
-        return self.mutants - len(self.survivors)
+        return self.sampled - len(self.survivors)
 
 
 def parse(report: str) -> dict[str, str]:
@@ -110,63 +111,48 @@ def changed(difference: str) -> Change:
     return was, now
 
 
-def source_of(module: str) -> str:
-    """The file of a module: theory/adaptors.py, toy/simpson.py.
-
-    >>> source_of("empirical.control.rounds")
-    'empirical/control/rounds.py'
-    """
-    return f"{module.replace('.', '/')}.py" if "." in module else f"theory/{module}.py"
-
-
-def files_of(module: str) -> list[str]:
-    """The test files that answer for a module.
-
-    In theory test_<module>.py, its parts test_<module>_<part>.py where no module has that longer name, and the rules of
-    arrays; in other rooms the file that mirrors it and those of the room that import it by name.
-    """
-    if "." in module:
-        room = module.partition(".")[0]
-        above, _, stem = module.rpartition(".")
-        name = rf"from {re.escape(module)} import|from {re.escape(above)} import .*\b{stem}\b"
-        paths = [path for path in sorted((ROOT / "tests" / room).rglob("test_*.py")) if "claims" not in path.parts]
-        mirror = ROOT / "tests" / Path(source_of(module)).with_name(f"test_{stem}.py")
-        named = [path for path in paths if path == mirror or re.search(name, path.read_text(encoding="utf-8"))]
-        return [path.relative_to(ROOT).as_posix() for path in named]
-    modules = {path.stem for path in (ROOT / "theory").glob("*.py")}
-    parts = [path.stem.removeprefix("test_") for path in sorted((ROOT / "tests/theory").glob(f"test_{module}_*.py"))]
-    longer = [name for name in modules if name.startswith(f"{module}_")]
-    mine = [part for part in parts if not any(part == name or part.startswith(f"{name}_") for name in longer)]
-    rules = ["array_contract"] * (module in ARRAY_RULES)
-    return [f"tests/theory/test_{name}.py" for name in (module, *mine, *rules)]
-
-
 def measure(module: str, folder: Path, sample: int | None = None, seed: int = 0) -> Outcome:
     """Run the mutants of a module (all, or a seeded sample) in `folder`. Raises ValueError without a whole report."""
     source, tests = source_of(module), files_of(module)
-    room, alone = source.partition("/")[0], "." not in module
-    copied = ["tests"] if alone else sorted({"theory", "toy", "empirical", "figures", "tests"} - {room})
-    for name in ("theory", "tests/theory", "tests/statistical") if alone else (room, *copied):
+    room = source.partition("/")[0]
+    prepare(folder, room, source, tests)
+    known = json.loads(_call(folder, [sys.executable, "-c", NAMES]).splitlines()[-1])
+    names = drawn(known, module, sample, seed)
+    if not names:
+        return Outcome(module, 0, 0, {})
+    if room == "theory":
+        only = names if sample is not None else []
+        (folder / "run.log").write_text(_call(folder, [MUTMUT, "run", "--max-children", "1", *only]))
+        results = _call(folder, [MUTMUT, "results", "--all", "true"], names)
+    else:
+        asked = json.dumps({"tests": tests, "names": names})
+        results = _call(folder / "mutants", [sys.executable, str(TRIAL)], names, text=asked)
+    statuses = parse(results)
+    if statuses.keys() != set(names):
+        raise ValueError(f"{len(statuses)} verdicts on {len(names)} mutants of {module}")
+    lived = [name for name, status in statuses.items() if status in SURVIVED]
+    found = json.loads(_call(folder, [sys.executable, "-c", DIFFERENCES], text=json.dumps(lived)).splitlines()[-1])
+    return Outcome(module, len(known), len(names), {name: changed(found[name]) for name in lived})
+
+
+def prepare(folder: Path, room: str, source: str, tests: Sequence[str]) -> None:
+    """Copy what a module and its tests need, and say to mutmut and pytest what to do there."""
+    copied = {"theory": ["tests"], "toy": ["tests", "theory"]}.get(room, ["figures", "tests", "theory", "toy"])
+    for name in (room, *copied) if room != "theory" else ("theory", "tests/theory", "tests/statistical"):
         ignored = shutil.ignore_patterns("__pycache__", *(["claims"] if name == "tests/theory" else []))
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    fixtures = "" if alone else (ROOT / "tests/conftest.py").read_text(encoding="utf-8")
+    fixtures = (ROOT / "tests/conftest.py").read_text(encoding="utf-8") if room == "empirical" else ""
     (folder / "tests/conftest.py").write_text(fixtures + CONFTEST)
     project = PROJECT.format(room=room, source=source, copied=json.dumps(copied), tests=json.dumps(tests))
     (folder / "pyproject.toml").write_text(project)
-    names: list[str] = []
-    if sample is not None:
-        known = json.loads(_call(folder, [sys.executable, "-c", NAMES]).splitlines()[-1])
-        names = np.random.default_rng(seed).choice(known, min(sample, len(known)), replace=False).tolist()
-    (folder / "run.log").write_text(_call(folder, [MUTMUT, "run", "--max-children", "1", *names]))
-    return report(module, folder, names)
 
 
-def report(module: str, folder: Path, only: Iterable[str] = ()) -> Outcome:
-    """What mutmut found in `folder`, of all mutants or of some. Raises ValueError as `parse` and `changed`."""
-    results = parse(_call(folder, [MUTMUT, "results", "--all", "true"], only))
-    lived = [name for name, status in results.items() if status in SURVIVED]
-    found = json.loads(_call(folder, [sys.executable, "-c", DIFFERENCES], text=json.dumps(lived)).splitlines()[-1])
-    return Outcome(module, len(results), {name: changed(found[name]) for name in lived})
+def drawn(known: Sequence[str], module: str, sample: int | None, seed: int) -> list[str]:
+    """All mutants, or a sample without replacement from a stream of the module's own."""
+    if sample is None or sample >= len(known):
+        return list(known)
+    rng = np.random.default_rng([seed, *module.encode()])
+    return rng.choice(known, sample, replace=False).tolist()
 
 
 def _call(folder: Path, command: Sequence[str], only: Iterable[str] = (), text: str = "") -> str:

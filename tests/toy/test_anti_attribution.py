@@ -29,6 +29,15 @@ def test_rows_are_probabilities_between_the_two_tokens(table):
     np.testing.assert_allclose(table["lam_c"], 4 * table["ratio"] / (table["ratio"] - 1) ** 2, rtol=1e-12)
 
 
+def test_lambda_runs_from_a_twentieth_to_fifty(table):
+    ends = table.groupby("section")["lam"].agg(["min", "max"])
+    np.testing.assert_allclose(ends["min"], 0.05, rtol=1e-12)
+    np.testing.assert_allclose(ends["max"], 50, rtol=1e-12)
+    assert table.loc[table["section"] == "share", "share"].agg(["min", "max"]).tolist() == [0.02, 0.98]
+    np.testing.assert_allclose(table.loc[table["section"] == "ratio", "ratio"].agg(["min", "max"]), [1.1, 100])
+    assert (table.loc[table["section"] == "line", ["share", "ratio"]] == [SHARE, HIGH / LOW]).all(axis=None)
+
+
 def test_both_signs_are_in_the_table(table):
     change = table["literal"] - table["base"]
     for section in ("ratio", "share"):

@@ -18,5 +18,5 @@ def test_rows_say_what_was_timed():
 
 @pytest.mark.parametrize("bad", ["corpora", "size", "many", "recipe"])
 def test_bad_numbers_are_named(bad):
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match=r"^corpora, size, many and recipe must be at least 1"):
         benchmark(**({"corpora": 2, "size": 10, "many": 2, "recipe": 1} | {bad: 0}))

@@ -83,11 +83,11 @@ def test_published_shrinkage_is_that_of_its_probability():
 
 def test_bad_parameters_are_named():
     one = np.array(1.0)
-    with pytest.raises(ValueError, match="exponent"):
+    with pytest.raises(ValueError, match=r"^the exponent must"):
         echo(np.array(0.0), "uniform")
-    with pytest.raises(ValueError, match="concentration"):
+    with pytest.raises(ValueError, match=r"^a world needs"):
         echo(one, "uniform", 0.0)
-    with pytest.raises(ValueError, match="noise"):
+    with pytest.raises(ValueError, match=r"^the noise must"):
         predicted(one, np.array(-0.1), "uniform")
     with pytest.raises(ValueError, match="N must be"):
         published_shrinkage(0, 0.1)

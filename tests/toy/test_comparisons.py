@@ -55,5 +55,12 @@ def test_rules_are_told_apart_by_every_column():
     assert curve(pd.DataFrame(rows), blocks("length"))["kl"].tolist() == [1.0, 2.0]
 
 
+def test_a_rule_is_told_by_the_columns_that_it_fixes():
+    same = {"reward": "length", "base": "bigram"}
+    assert blocks("length", K=4) == {**same, "method": "blockwise", "scorer": "CD-Q", "M": 8, "K": 4}
+    assert tokens("length", "CD-Q") == {**same, "method": "tokenwise", "scorer": "CD-Q"}
+    assert plain("length", "PPO", strength=2.0) == {**same, "method": "PPO", "strength": 2.0}
+
+
 def test_gains_are_over_the_base():
     np.testing.assert_allclose(gains(table([4.0], [1.0], 0.5), A, "reward_mean"), [3.0])

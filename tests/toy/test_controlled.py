@@ -1,13 +1,15 @@
 """The eight experiments at the size of a test: exactness, keyed draws, and rules that can come out either way."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from theory.layers import sequence_kl
-from toy import controlled
+from toy import controlled, controlled_world
 from toy.comparisons import at_base, blocks, curve, plain
-from toy.controlled_world import SMALL, ingredients
+from toy.controlled_world import BLOCK, SMALL, ingredients
 from toy.findings import FINDINGS, Finding, finding
 from toy.outcomes import LESS, OUTCOMES, copied, scaled, without_tuned_weights
 
@@ -27,6 +29,29 @@ def test_every_rule_is_there_and_none_lies_above_the_frontier(tables):
     assert (points["reward_mean"] <= points["optimum"] + 1e-10).all()
     assert points["win"].between(0, 1).all()
     assert (points["kl"] >= -1e-12).all()
+
+
+def test_every_point_says_how_it_was_made(tables):
+    points = tables["toy_controlled_points"]
+    of = {str(method): rows for method, rows in points.groupby("method")}
+    sizes = {"blockwise": {*SMALL.M, BLOCK}, "blockwise less length": {BLOCK}, "DPO + blockwise": {BLOCK},
+             "DPO + best-of-K": {SMALL.horizon}}  # fmt: skip
+    assert {method: set(of[method]["M"]) for method in sizes} == sizes
+    assert {method: set(of[method]["K"]) for method in sizes} == {method: set(SMALL.K) for method in sizes}
+    assert set(of["best-of-K"]["K"]) == set(SMALL.K_answers)
+    every = {"V*", "CD-FUDGE", "CD-Q"}
+    learned = {"tokenwise": every, "blockwise": every, "blockwise less length": {"CD-FUDGE"},
+               "DPO + blockwise": {"CD-Q"}, "DPO + best-of-K": {"CD-Q"}}  # fmt: skip
+    assert {method: set(of[method]["scorer"]) for method in learned} == learned
+    assert set(points.loc[points["kl_policy"].notna(), "method"]) == {"DPO + blockwise", "DPO + best-of-K"}
+    weighed = {"tokenwise", "PPO", "DPO", "IPO", "blockwise less length", "DPO + blockwise", "DPO + best-of-K"}
+    assert set(points.loc[points["strength"].notna(), "method"]) == weighed
+    assert set(of["blockwise less length"]["reward"]) == {"helpful"}
+    assert set(of["IPO"]["reward"]) == {"length", "helpful", "pairs"}
+    assert {base: set(rows["method"]) for base, rows in points.groupby("base")} == {
+        "bigram": METHODS,
+        "trigram": {"base", "tokenwise", "blockwise", "best-of-K"},
+    }
 
 
 def test_the_frontier_has_no_gap(tables):
@@ -78,6 +103,20 @@ def test_a_scorer_is_read_by_the_last_letter_on_another_base():
     assert spent > 0
 
 
+def test_each_thing_learned_has_its_own_stream(monkeypatch):
+    asked, keyed = Counter(), controlled_world.keyed
+
+    def noted(*key):
+        asked[key] += 1
+        return keyed(*key)
+
+    monkeypatch.setattr(controlled_world, "keyed", noted)
+    ingredients(5, SMALL)
+    answers = {(5, 1, reward): 2 for reward in range(3)}  # both scorers learn from the same
+    methods = [(reward, method) for reward in (0, 1) for method in range(3)] + [(2, 2)]  # the pairs train IPO alone
+    assert asked == {(5, 0, 0): 1, (5, 0, 1): 1, **answers, **{(5, 2, *made, 0): 1 for made in methods}}
+
+
 def test_findings_are_decided_by_their_margins(tables):
     found = tables["toy_controlled_findings"]
     assert set(found["id"]) == set(FINDINGS) == set(OUTCOMES)
@@ -95,6 +134,18 @@ def test_planted_tables_move_the_margins(tables):
     alike = copied(points, (blocks("length"), plain("length", "best-of-K")))
     assert FINDINGS["length.blocks"].margin(alike, scorers) == pytest.approx(0.05)
     assert FINDINGS["length.six_for_fifty"].margin(halved, scorers) < 0
+
+
+def test_the_least_gain_at_equal_budget_decides():
+    rows = [{"reward": "length", "base": "bigram", "method": "base", "reward_mean": 2.0}]
+    for K, factor in ((4, 1.1), (8, 1.2), (16, 1.4)):  # noqa: N806
+        for kl in (0.5, 2.0, 8.0):
+            ours = {**blocks("length", M=4, K=K), "kl": kl, "reward_mean": 2 + factor * np.sqrt(kl)}
+            theirs = {**plain("length", "DPO + best-of-K", K=K), "kl": kl, "reward_mean": 2 + np.sqrt(kl)}
+            rows += [ours, theirs]
+    points = pd.DataFrame(rows)
+    assert FINDINGS["budget"].margin(points, points) == pytest.approx(0.1)
+    assert FINDINGS["budget.gap"].margin(points, points) == pytest.approx(0.1)
 
 
 def test_a_finding_has_one_rule():

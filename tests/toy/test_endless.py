@@ -48,6 +48,11 @@ def test_extreme_temperatures_stay_finite(heat):
     assert 0 <= endless_mass(heat) <= 0.5
 
 
+@pytest.mark.parametrize("heat", [1e-4, 1 / 501, 1 / 499])
+def test_in_the_cold_the_likeliest_string_is_all(heat):
+    assert log_normaliser(heat) == pytest.approx(-np.log(2) / heat, rel=1e-13)  # the others are 3^499 times rarer
+
+
 @pytest.mark.parametrize("heat", [2.0, 5.0])
 def test_the_sentence_names_the_critical_temperature(heat):
     with pytest.raises(ValueError, match=f"infinite at T = {heat:g}.*critical temperature 2"):

@@ -109,7 +109,10 @@ def test_blocks_of_another_policy_pay_for_it():
     row = built.of_blocks(built.blocks(2, policy, (ratio,)), values, 1, 2)  # one candidate: the policy itself
     assert row["kl_blocks"] == pytest.approx(0, abs=1e-12)
     assert row["kl"] == pytest.approx(sequence_kl(built.layers, policy), abs=1e-12)
-    for name, value in built.of_policy(policy).items():
+    alone = built.of_policy(policy)
+    assert set(alone) == {"kl", "reward", "win", "judged", "tokens", "optimum"}
+    assert set(row) == {*alone, "kl_blocks", "bound", "bound_first"}
+    for name, value in alone.items():
         assert row[name] == pytest.approx(value, abs=1e-9)
 
 

@@ -43,6 +43,14 @@ def test_tables_have_the_promised_columns(tables):
     assert not table.duplicated(["family", "rule", "setting", "quantity"]).any()
 
 
+def test_small_worlds_are_for_tests(monkeypatch):
+    for name in ("curves", "comparison", "phases"):
+        monkeypatch.setattr(guidance_tradeoffs, name, lambda *asked: asked)
+    names = ("toy_evidence_curves", "toy_evidence_dynamic", "toy_evidence_phase")
+    assert run(3, small=True) == dict(zip(names, ((3, 5, 7), (3, 12), (6,)), strict=True))
+    assert run(3) == dict(zip(names, ((3, guidance_tradeoffs.WORLDS, 1), (3, 300), (60,)), strict=True))
+
+
 def test_run_is_a_function_of_its_seed(tables):
     start = time.process_time()
     again = run(0, small=True)

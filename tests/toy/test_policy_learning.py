@@ -116,8 +116,16 @@ def test_the_shortfall_is_the_divergence_from_the_optimum():
     assert shortfall(LAYERS, best, 1.0) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_the_history_tells_the_exact_reward():
-    run = dpo(LAYERS, 1.0, np.random.default_rng(0), Training(steps=6, batch=16, reports=3))
+@pytest.mark.parametrize("learn", [ppo, dpo, ipo])
+def test_one_step_is_a_step(learn):
+    run = learn(LAYERS, 1.0, np.random.default_rng(0), Training(steps=1, batch=16, reports=1))
+    assert run.history["step"].tolist() == [1]
+    assert not np.array_equal(run.log_policy, LAYERS.log_p)
+
+
+@pytest.mark.parametrize("learn", [ppo, dpo, ipo])
+def test_the_history_tells_the_exact_reward(learn):
+    run = learn(LAYERS, 1.0, np.random.default_rng(0), Training(steps=6, batch=16, reports=3))
     assert run.history["step"].tolist() == [2, 4, 6]
     assert run.history["reward"].iloc[-1] == expected_gain(LAYERS, run.log_policy)
     assert (run.history["kl"] > 0).all()

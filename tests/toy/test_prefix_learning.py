@@ -143,6 +143,8 @@ def test_the_error_falls_as_predicted():
     assert (curve["low"] <= curve["error"]).all()
     assert (curve["error"] <= curve["high"]).all()
     assert len(curve) == 8
+    assert set(curve["method"]) == {"CD-FUDGE", "CD-Q"}
+    assert set(curve["data"]) == {"on-policy", "off-policy"}
     assert curve["monte_carlo"].notna().sum() == 2
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from theory.covariance import covariance
 from theory.information import kl
+from toy import reversal
 from toy.dirichlet import Triple, dirichlet_triple, replayed_triple
 from toy.improbability import CLOUD, STRINGS, bands, regions
 from toy.resamplings import drawn
-from toy.reversal import EPSILON, SIZE, boundaries, run
+from toy.reversal import EPSILON, EXPONENTS, NOISES, SIZE, boundaries, run
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,7 @@ def test_the_promised_tables(tables):
     for name, table in tables.items():
         assert len(table) > 0, name
         assert not table.isna().any(axis=None), name
+        assert table.index.is_unique, name
         if "value" in table:
             assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all(), name
 
@@ -32,6 +34,27 @@ def test_run_is_a_function_of_its_seed(tables):
     for name, table in tables.items():
         pd.testing.assert_frame_equal(table, again[name])
     assert not tables["toy_reversal_seeds"].equals(other["toy_reversal_seeds"])
+
+
+def test_small_tables_are_for_tests(monkeypatch):
+    for name in ("over_replications", "over_worlds", "over_selections", "over_schemes", "regions", "bands"):
+        monkeypatch.setattr(reversal, name, lambda *asked: asked)
+    for small, (replications, corpora, worlds, cells, skip) in {
+        True: (3, 300, 2, 8, 4),
+        False: (200, 1000, 20, 41, 1),
+    }.items():
+        made = {name.removeprefix("toy_reversal_"): asked for name, asked in run(0, small=small).items()}
+        kinds, *rest = made["seeds"]
+        assert [len(list(each)) for each in kinds.values()] == [replications] * 3
+        assert rest == [corpora, SIZE, EPSILON]
+        exponents, noises, *rest = made["worlds"]
+        assert (len(exponents), len(noises)) == (len(EXPONENTS[::skip]), len(NOISES[::skip]))
+        assert (rest[0], rest[2:]) == (worlds, [corpora, SIZE, EPSILON])
+        assert (made["selections"][2], made["selections"][4]) == (worlds, 2 * corpora)
+        assert made["schemes"][2] == worlds
+        assert made["regions"][1:] == (SIZE, cells)
+        assert made["bands"][2:] == (SIZE, EPSILON)
+        assert len(made["cloud"]) == corpora
 
 
 def test_the_three_boundaries_are_ordered():
@@ -97,5 +120,5 @@ def test_bad_input_is_named(world):
         regions(Triple(world.log_prior, world.log_prior, np.zeros(40)), 10, 3)
     with pytest.raises(ValueError, match="fixed by the others"):
         regions(Triple(world.log_prior, 2 * world.log_prior, world.log_prior), 10, 3)
-    with pytest.raises(ValueError, match="infinite normaliser"):
+    with pytest.raises(ValueError, match=r"^log p and r must be finite"):
         regions(Triple(world.log_prior, world.log_aligned, np.full(40, np.inf)), 10, 3)

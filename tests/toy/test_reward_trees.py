@@ -32,6 +32,7 @@ def test_strength_and_correlation_are_as_asked_under_the_prior(strength, rho):
 
 def test_a_single_world_is_that_of_the_batch():
     worlds = random_worlds(np.random.default_rng(2), 4)
+    assert worlds.reward.shape == (4, 40)  # 1 + 3 + 9 + 27 strings of at most three of three symbols
     one = single(worlds, 2)
     np.testing.assert_array_equal(one.x, worlds.x[2])
     np.testing.assert_array_equal(one.r, worlds.r[2])

@@ -6,6 +6,7 @@ from scipy.stats import binomtest
 
 from theory.adaptors import temperature
 from theory.arrays import expectation
+from theory.covariance import covariance
 from theory.language_models import adapted
 from toy.reward_trees import random_worlds
 from toy.temperature_regimes import (
@@ -67,6 +68,18 @@ def test_shares_add_up_and_their_limits_enclose_them():
     again = shares(0, 60)
     assert table.equals(again)
     assert not table.equals(shares(1, 60))
+
+
+@pytest.mark.parametrize("kind", range(len(CORRELATIONS)))
+@pytest.mark.parametrize("place", [0, len(STRENGTHS) - 1])
+def test_a_share_is_of_worlds_of_its_kind_and_strength(kind, place):
+    name, rho = list(CORRELATIONS.items())[kind]
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([4, 2, kind, place])))
+    world = random_worlds(rng, 60, strength=STRENGTHS[place], correlation=rho)
+    parts = covariance(world.aligned.log_prob, world.x, world.r)
+    trade = np.mean((parts.xr < -parts.r) & (parts.xr > -parts.x))
+    table = shares(4, 60).set_index(["kind", "strength", "regime"])["share"]
+    assert table[name, STRENGTHS[place], "trade"] == trade
 
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 7), (7, 7), (3, 7), (900, 2000)])

@@ -165,10 +165,12 @@ def test_reports_are_even_and_end_with_the_last_step():
         {"steps": 3, "reports": 4},
         {"epochs": 0},
         {"rate": 0.0},
+        {"clip": 0.0},
         {"clip": 1.0},
+        {"trace": -0.1},
         {"trace": 1.5},
     ],
 )
 def test_bad_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match="training needs"):
+    with pytest.raises(ValueError, match=r"^training needs (batch >= 2|rate > 0)"):
         Training(**wrong)

@@ -25,11 +25,18 @@ def test_the_sums_count_rows_or_add_columns(tmp_path):
     (tmp_path / "evidence.toml").write_text(
         '[[table]]\nname = "a"\ntitle = "A"\ntext = "<t>"\ncommand = "run a"\ncount = "ok"\nunit = "bugs"\n'
         '[[table]]\nname = "b"\ntitle = "B"\ntext = "t"\ncommand = "run b"\ntotal = ["k", "n"]\nunit = "mutants"\n'
+        '[[table]]\nname = "s"\ntitle = "S"\ntext = "t"\ncommand = "run s"\n'
+        'total = ["k", "n"]\nweight = "m"\nunit = "sampled"\n'
         '[[table]]\nname = "c"\ntitle = "C"\ntext = "t"\ncommand = "run c"\ncount = "ok"\nunit = "-"\n'
     )
     (tmp_path / "evidence" / "a.csv").write_text("name,ok\nx,true\ny,false\n")
     (tmp_path / "evidence" / "b.csv").write_text("module,k,n\nx,900,1000\ny,90,100\n")
-    assert [(one.name, one.sum) for one in evidence(tmp_path)] == [("a", "1 of 2 bugs"), ("b", "990 of 1,100 mutants")]
+    (tmp_path / "evidence" / "s.csv").write_text("module,m,n,k\nx,3000,10,10\ny,10,10,5\nz,0,0,0\n")
+    assert [(one.name, one.sum) for one in evidence(tmp_path)] == [
+        ("a", "1 of 2 bugs"),
+        ("b", "990 of 1,100 mutants"),
+        ("s", "15 of 20 sampled, weighted 0.998 [0.722, 1.000]"),
+    ]
 
 
 def test_the_page_has_them(tmp_path):

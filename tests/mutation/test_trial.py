@@ -1,0 +1,85 @@
+"""The runner of mutants on planted ones, which a test file makes itself: it reads which mutant it is asked about."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.mutation.sources import ROOT
+
+TESTS = """
+import os, signal, time
+mutant = os.environ["MUTANT_UNDER_TEST"]
+if mutant == "unimportable":
+    raise ImportError(mutant)
+def test_slow(slow):
+    assert mutant != "seen by a slow test"
+def test_quick():
+    assert mutant not in ("fail", "seen")
+    if mutant == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if mutant == "wrong exit":
+        raise KeyboardInterrupt
+import pytest
+@pytest.fixture
+def slow():
+    time.sleep(0.2)
+    with open("order.txt", "a") as order:
+        order.write(mutant + "\\n")
+"""
+
+
+def tried(folder, tests, *names):
+    (folder / "test_planted.py").write_text(tests)
+    program = f"from tests.mutation import trial; trial.main(['test_planted.py'], {list(names)}, libraries=())"
+    command = [sys.executable, "-c", program]
+    return subprocess.run(
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+
+
+def test_each_planted_mutant_gets_its_verdict(tmp_path):
+    expected = {
+        "seen": "killed",
+        "seen by a slow test": "killed",
+        "unimportable": "killed",
+        "wrong exit": "killed",
+        "crash": "segfault",
+        "unseen": "survived",
+    }
+    done = tried(tmp_path, TESTS, *expected)
+    assert dict(line.strip().split(": ") for line in done.stdout.splitlines()) == expected, done.stderr
+    asked_slowly = (tmp_path / "order.txt").read_text().splitlines()
+    assert asked_slowly == ["", "", "seen by a slow test", "unseen"]  # the quick test ends the others
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (TESTS.replace('"fail", "seen"', '"seen",'), "the control 'fail' was survived"),
+        (TESTS.replace('!= "seen by', '> "" and "seen by'), "the tests fail without a mutant"),
+        ("", "found no tests"),
+    ],
+)
+def test_tests_that_say_nothing_are_refused(tmp_path, wrong, said):
+    done = tried(tmp_path, wrong, "seen")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.parametrize(("asleep", "end"), [(30, "while True: pass"), (1, "time.sleep(60)")])
+def test_a_mutant_that_never_ends_is_stopped(tmp_path, asleep, end):
+    program = f"""
+import time
+from tests.mutation import trial
+def endless():
+    {end}
+trial.ASLEEP = {asleep}
+print(trial.forked('m', endless, 1))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "timeout\n"
