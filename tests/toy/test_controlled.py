@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from theory.layers import sequence_kl
-from toy import controlled, controlled_world
+from toy import controlled, controlled_world, findings
 from toy.comparisons import at_base, blocks, curve, plain
 from toy.controlled_world import BLOCK, SMALL, ingredients
 from toy.findings import FINDINGS, Finding, finding
@@ -132,6 +132,7 @@ def test_planted_tables_move_the_margins(tables):
         (curve(points, blocks("length"))["tokens"] - at_base(points, blocks("length"), "tokens")) / 2,
     )
     alike = copied(points, (blocks("length"), plain("length", "best-of-K")))
+    assert alike.index.is_unique  # `scaled` finds rows by it
     assert FINDINGS["length.blocks"].margin(alike, scorers) == pytest.approx(0.05)
     assert FINDINGS["length.six_for_fifty"].margin(halved, scorers) < 0
 
@@ -146,6 +147,16 @@ def test_the_least_gain_at_equal_budget_decides():
     points = pd.DataFrame(rows)
     assert FINDINGS["budget"].margin(points, points) == pytest.approx(0.1)
     assert FINDINGS["budget.gap"].margin(points, points) == pytest.approx(0.1)
+
+
+def test_a_finding_is_told_as_it_was_registered(monkeypatch):
+    monkeypatch.setattr(findings, "FINDINGS", {})
+    for id, margin in (("a", 0.0), ("b", -0.1), ("c", np.nan)):
+        findings.finding(id, "9", f"{id}, as found", "by rule")(lambda points, scorers, margin=margin: margin)
+    told = findings.findings(pd.DataFrame(), pd.DataFrame())
+    assert list(told.columns) == ["id", "experiment", "statement", "rule", "margin", "holds"]
+    assert told.iloc[0].tolist() == ["a", "9", "a, as found", "by rule", 0.0, True]
+    assert told["holds"].tolist() == [True, False, False]
 
 
 def test_a_finding_has_one_rule():
