@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,8 @@ def pytest_collection_modifyitems(items):
 PROJECT = """
 [tool.pytest.ini_options]
 addopts = "--strict-markers --import-mode=importlib -p no:cacheprovider -p no:xdist -k 'not test_claims'"
-filterwarnings = ["error"]
+filterwarnings = {warnings}
+markers = {markers}
 [tool.mutmut]
 source_paths = ["{room}"]
 only_mutate = ["{source}"]
@@ -143,7 +145,9 @@ def prepare(folder: Path, room: str, source: str, tests: Sequence[str]) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     fixtures = (ROOT / "tests/conftest.py").read_text(encoding="utf-8") if room == "empirical" else ""
     (folder / "tests/conftest.py").write_text(fixtures + CONFTEST)
-    project = PROJECT.format(room=room, source=source, copied=json.dumps(copied), tests=json.dumps(tests))
+    suite = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    lists = {"copied": copied, "tests": tests, "warnings": suite["filterwarnings"], "markers": suite["markers"]}
+    project = PROJECT.format(room=room, source=source, **{name: json.dumps(one) for name, one in lists.items()})
     (folder / "pyproject.toml").write_text(project)
 
 
