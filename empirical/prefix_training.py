@@ -14,8 +14,7 @@ from empirical.prefix_features import Steps
 from empirical.prefix_scorers import PrefixScorer
 from empirical.prefix_targets import Method, prefix_loss, targets
 from empirical.scorer_config import ScorerError
-from empirical.training import SAVE_EVERY, checkpoint, warm_then_decay
-from theory.files import replacing
+from empirical.training import SAVE_EVERY, checkpoint, warm_then_decay, write_checkpoint
 
 TOKENS = 8192  # steps valued at once outside training: their queries take 2 MB a reward at rank 32
 
@@ -79,8 +78,7 @@ def fit(
                 state["best"] = copy.deepcopy(scorer.state_dict())
         if last or time.monotonic() - saved > SAVE_EVERY:
             weights = {"weights": scorer.state_dict(), "held": held.state_dict(), "optimiser": optimiser.state_dict()}
-            with replacing(folder / "checkpoint.pt") as temporary:
-                torch.save({**state, **weights, "done": number + 1, "run": run}, temporary)
+            write_checkpoint(folder / "checkpoint.pt", {**state, **weights, "done": number + 1, "run": run})
             saved = time.monotonic()
     scorer.load_state_dict(state["best"])
     scorer.requires_grad_(False)

@@ -2,7 +2,6 @@
 
 import copy
 import io
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from safetensors.torch import save_file
 from empirical.errors import InputError, first_line
 from empirical.models import LanguageModel
 from empirical.sealed import framed, unframed
+from theory.files import replacing
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints
 
@@ -116,11 +116,7 @@ def _save(
 ) -> None:
     kept = [weight.detach() for weight in weights]
     state = {"run": run, "weights": kept, "optimiser": optimiser.state_dict(), "figures": figures}
-    temporary = path.with_suffix(".writing")
-    data = io.BytesIO()
-    torch.save(state, data)
-    temporary.write_bytes(framed(data.getvalue()))
-    os.replace(temporary, path)  # a kill leaves the old checkpoint or the new one, never half of one
+    write_checkpoint(path, state)
 
 
 def _resume(
@@ -136,6 +132,14 @@ def _resume(
             weight.copy_(kept)
     optimiser.load_state_dict(state["optimiser"])
     return list(state["figures"])
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Keep a run's state, sealed; a kill leaves the old checkpoint or the new one, never half of one."""
+    data = io.BytesIO()
+    torch.save(dict(state), data)
+    with replacing(path) as temporary:
+        temporary.write_bytes(framed(data.getvalue()))
 
 
 def checkpoint(path: Path) -> dict[str, Any]:

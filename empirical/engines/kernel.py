@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 KINDS = {"none": 0, "top_k": 1, "nucleus": 2, "locally_typical": 3, "eta": 4, "min_p": 5}
 NONE, TOP_K, NUCLEUS, TYPICAL, ETA, MIN_P = KINDS.values()
 BUCKETS = 4096
+APART = 64  # float64 numbers: more than a compiled loop takes at once, see `line_of`
 ROUNDING = 8 * float(np.finfo(np.float64).eps)
 """An equality that rounding blurs counts as reached, by as much as in `theory.adaptors`."""
 
@@ -84,11 +85,29 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
 
 
+@njit(inline="always")
+def room(lines, size):  # pragma: no cover (compiled)
+    """Memory for some lines of `size` numbers, see `line_of`."""
+    return np.empty(lines * (APART + size))
+
+
+@njit(inline="always")
+def line_of(memory, number, size):  # pragma: no cover (compiled)
+    """One of these lines, APART numbers behind whatever lies before it.
+
+    A compiled loop that writes nearer than that behind what it reads falls back from lanes to single numbers, and then
+    sums in another order: the last bits would depend on where in memory a short line happens to lie.
+    """
+    return memory[number * (APART + size) + APART : (number + 1) * (APART + size)]
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def _draw(logits, recipes, uniforms, tokens, figures, counted):  # pragma: no cover (compiled)
+    V = logits.shape[1]  # noqa: N806
+    memory = room(2, V)
     for row in range(len(logits)):
         T, kind, value = recipes[row, 0], int(recipes[row, 1]), recipes[row, 2]  # noqa: N806
-        scaled, weight = np.empty(logits.shape[1]), np.empty(logits.shape[1])
+        scaled, weight = line_of(memory, 0, V), line_of(memory, 1, V)
         valid, base, mass, cross, least = weigh(logits[row], T, scaled, weight)
         tokens[row], counted[row] = -1, 0
         if not valid:

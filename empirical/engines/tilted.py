@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from empirical.engines.kernel import Drawn, Floats, exponential, in_shares, pick, sum_of, truncate, weigh
+from empirical.engines.kernel import Drawn, Floats, exponential, in_shares, line_of, pick, room, sum_of, truncate, weigh
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ def draw(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _draw(logits, values, lams, recipes, uniforms, tokens, figures, counted):  # pragma: no cover (compiled)
-    scaled, weight, tilted = (np.empty(logits.shape[1]), np.empty(logits.shape[1]), np.empty(logits.shape[1]))
+    V = logits.shape[1]  # noqa: N806
+    memory = room(3, V)
+    scaled, weight, tilted = line_of(memory, 0, V), line_of(memory, 1, V), line_of(memory, 2, V)
     for row in range(len(logits)):
         T, kind, value, lam = recipes[row, 0], int(recipes[row, 1]), recipes[row, 2], lams[row]  # noqa: N806
         log_mass = log_mass_of(logits[row])

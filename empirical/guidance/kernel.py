@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from empirical.engines.kernel import Floats, exponential, in_shares, pick, sum_of, weigh
+from empirical.engines.kernel import Floats, exponential, in_shares, line_of, pick, room, sum_of, weigh
 from empirical.engines.tilted import excess_of, log_mass_of
 from empirical.guidance.rules import Guidance
 from theory.guidance import LARGEST_EXPONENT
@@ -73,7 +73,8 @@ def draw(
 @njit(nogil=True, cache=True, error_model="numpy")
 def _draw(logits, without, success, recipes, uniforms, tokens, figures):  # pragma: no cover (compiled)
     V = logits.shape[1]  # noqa: N806
-    scaled, weight, line = np.empty(V), np.empty(V), np.empty(V)
+    memory = room(3, V)
+    scaled, weight, line = line_of(memory, 0, V), line_of(memory, 1, V), line_of(memory, 2, V)
     for row in range(len(logits)):
         kind, strength, T = int(recipes[row, 0]), recipes[row, 1], recipes[row, 2]  # noqa: N806
         tokens[row] = -1

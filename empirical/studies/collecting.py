@@ -127,8 +127,8 @@ def collect(
         missing = store.missing(shards)
         if missing:
             store.begin()
-        with Progress(transient=True) as progress:
-            making = maker(triple, missing, settings)
-            for shard, rows in progress.track(making, len(missing), description=f"{triple.name}: shards"):
-                store.write(shard, rows)
+            with Progress(transient=True) as progress:
+                making = maker(triple, missing, settings)
+                for shard, rows in progress.track(making, len(missing), description=f"{triple.name}: shards"):
+                    store.write(shard, rows)
         return store.finish(shards)

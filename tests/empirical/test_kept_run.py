@@ -52,7 +52,7 @@ def test_no_run_there(tmp_path):
 
 
 def test_kept_pages_say_what_their_ledgers_say():
-    folders = [path.parent for path in DOCS.glob("*/ledger.json")]
+    folders = [path.parent for path in DOCS.rglob("ledger.json")]
     assert folders
     for folder in folders:
         entries, manifest = (

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numba import njit
 from transformers import EtaLogitsWarper, MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper
 
 from empirical.engines import kernel
@@ -149,3 +150,32 @@ def test_the_kept_sets_are_transformers_own(rule, theirs):
     found = drawn(logits.numpy(), [rule] * 200, np.full(200, 0.5)).log_kept
     np.testing.assert_allclose(found, mass, atol=1e-12)
     assert np.abs(drawn(logits.numpy(), [top_k(29)] * 200, np.full(200, 0.5)).log_kept - mass).max() > 1e-6
+
+
+@njit
+def _summed(line, scaled, weight):  # pragma: no cover (compiled)
+    return kernel.weigh(line, 1.0, scaled, weight)[1]
+
+
+def test_no_bit_depends_on_where_a_short_line_lies():
+    """Six numbers are summed in one order if what is written lies APART behind them, and in another if it lies near."""
+    lines = np.random.default_rng(0).normal(size=(50, 6))
+
+    def sums(distance):
+        memory = np.zeros(2000)
+        found = []
+        for line in lines:
+            memory[500:506] = line
+            found.append(_summed(memory[500:506], memory[500 + distance :][:6], memory[1500:1506]))
+        return found
+
+    far = sums(900)
+    assert all(sums(distance) == far for distance in range(kernel.APART, 4 * kernel.APART, 7))
+    assert any(sums(distance) != far for distance in range(6, 32)), "the hazard itself"
+
+
+def test_lines_of_one_memory_lie_apart():
+    memory = kernel.room(3, 6)
+    starts = [kernel.line_of(memory, number, 6).ctypes.data for number in range(3)]
+    assert np.diff([memory.ctypes.data, *starts]).min() >= 8 * kernel.APART
+    assert kernel.line_of(memory, 2, 6).ctypes.data + 48 == memory.ctypes.data + memory.nbytes
