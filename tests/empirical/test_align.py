@@ -100,7 +100,7 @@ def test_a_sweep_makes_what_is_missing_and_nothing_twice(folder, monkeypatch):
     for wrong in (("grpo", "0.1"), ("rloo", "0.1,x"), ("rloo", "0"), ("rloo", "nan"), ("rloo", "inf")):
         refused = command("--methods", wrong[0], "--betas", wrong[1], *asked, entry=align_sweep.sweep)
         assert refused.exit_code == 2
-        assert "Methods are" in refused.output
+        assert "Methods are rloo, ppo, dpo, online-dpo, online-ipo, and a beta" in refused.output
 
 
 def test_a_sweep_trains(folder):

@@ -9,7 +9,7 @@ from transformers import LlamaForCausalLM
 
 from empirical import models
 from empirical.fetch import sha256
-from empirical.models import ModelError, load, with_adapter
+from empirical.models import ModelError, load, refuse_long, with_adapter
 
 
 def test_a_saved_model_comes_back(tiny_folder):
@@ -31,7 +31,7 @@ def test_adapter_is_w_plus_scaled_ba(tiny_folder):
     merged = aligned.network.state_dict()[f"{stem}.weight"]
     torch.testing.assert_close(merged, before[f"{stem}.weight"] + 8 / 2 * b @ a)  # PEFT's default alpha is 8, r is 2
     assert all(torch.equal(weight, before[name]) for name, weight in prior.network.state_dict().items())
-    assert aligned.sha256 != prior.sha256
+    assert aligned.sha256 == f"{prior.sha256}+{sha256(tiny_folder / 'adapter' / 'adapter_model.safetensors')}"
 
 
 def test_prompt_ends_where_the_answer_starts(triple):
@@ -44,6 +44,28 @@ def test_prompt_without_a_chat_template(tiny_folder):
     model = load(tiny_folder / "prior")
     model.tokenizer.chat_template = None
     assert model.tokenizer.decode(model.prompt_ids("Hello")) == "Human: Hello Assistant:"
+
+
+def test_an_answer_may_fill_the_context_and_no_more(triple):
+    limit = triple.prior.network.config.max_position_embeddings
+    rest = limit - len(triple.prior.prompt_ids("Hello"))
+    refuse_long(triple.prior, ["Hello"], rest)
+    with pytest.raises(ModelError, match=f"reads {limit} tokens but the prompt 'Hello' .* may take {limit + 1};"):
+        refuse_long(triple.prior, ["Hello"], rest + 1)
+
+
+def test_the_revision_that_was_asked_for_is_read(tiny_folder, monkeypatch):
+    asked = []
+
+    def read(kind, where, what, dtype, revision=None):
+        asked.append(revision)
+        return pretrained(kind, where, what, dtype)
+
+    pretrained = models.pretrained
+    monkeypatch.setattr(models, "pretrained", read)
+    load(tiny_folder / "prior", revision="v2")
+    load(tiny_folder / "prior")
+    assert asked == ["v2", None]
 
 
 def test_missing_directory():
