@@ -33,9 +33,9 @@ def maximise_cone(log_p: Array, u: Array, gap: float = 1e-8) -> Array:
     log_p, u: [..., V] NumPy, every row an instance; one separable programme maximises the sum over all of them. gap:
     the duality gap in nats that each row may have, by the multiplier that the solver found for it. Up to about 1e4
     entries in all. Returns log pi [..., V].
-    A programme that the solver gives up on is solved in halves: on thousands of entries a last digit may stop it.
-    Raises ImportError without the extra `solvers`, ValueError on NaN and on two shapes, RuntimeError if the solver
-    gives up on one row.
+    A programme that the solver gives up on or stops short of is solved in halves: on thousands of entries a last digit,
+    which another processor rounds otherwise, may stop it.
+    Raises ImportError without the extra `solvers`, ValueError on NaN and on two shapes, RuntimeError if one row fails.
     """
     if not cone_installed():
         raise ImportError("the cone solver needs cvxpy and clarabel: pip install 'decoding-tradeoffs[solvers]'.")
@@ -65,6 +65,8 @@ def maximise_cone(log_p: Array, u: Array, gap: float = 1e-8) -> Array:
     log_pi = normalised(log_pi)
     multiplier = log_z + np.reshape(whole.dual_value, log_z.shape)
     worst = float(np.max(dual(multiplier, log_p, u) - objective(log_pi, log_p, u)))
+    if not worst <= gap and log_z.size > 1:
+        return _halved(log_p, u, gap)
     if not worst <= gap:
         raise RuntimeError(f"the cone solver stopped {worst:.0e} nats short, with status {problem.status!r}.")
     return log_pi

@@ -35,7 +35,7 @@ def kernels(out: Path) -> dict[str, Any]:
 def _start(row: Row, out: Path, more: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
     command = [sys.executable, *row.flags, "-m", "tests.determinism.once", str(out), str(row.rows), *row.arguments]
     surroundings = {name: value for name, value in os.environ.items() if name not in ("LANG", "LC_CTYPE")}
-    out.mkdir(exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     with (out / "said").open("ab") as said:
         return subprocess.Popen(
             [*command, *more], env=surroundings | ONE_THREAD | row.variables, cwd=ROOT, stdout=said, stderr=said
