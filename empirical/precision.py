@@ -13,10 +13,11 @@ def use_fast_float32() -> str:
     """Let torch take another float32 kernel if its error stays at float32's level; return the setting in force.
 
     On some processors "medium" selects a prepacked kernel of equal accuracy, on others it silently computes in
-    bfloat16: weights and targets must never be scored with that, so the error decides, not the name.
+    bfloat16, on graphics cards in TF32: weights and targets must never be scored with these, so the error decides, not
+    the name, and on every kind of device, since one setting rules them all.
     """
     torch.set_float32_matmul_precision("medium")
-    if relative_error() > FLOAT32_ERROR:
+    if max(map(relative_error, kinds())) > FLOAT32_ERROR:
         torch.set_float32_matmul_precision("highest")
     return torch.get_float32_matmul_precision()
 
@@ -32,12 +33,18 @@ def plain_float32() -> Iterator[None]:
         torch.set_float32_matmul_precision(chosen)
 
 
-def relative_error() -> float:
-    """The largest error of a linear layer against float64, relative to its largest output."""
+def kinds() -> list[str]:
+    """The kinds of device that torch can use here."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+def relative_error(kind: str = "cpu") -> float:
+    """The largest error of a linear layer on such a device against float64, relative to its largest output."""
     generator = torch.Generator().manual_seed(0)
     x, weight = (torch.randn(shape, generator=generator) for shape in ((256, 576), (1536, 576)))
     exact = x.double() @ weight.double().T
-    return float((torch.nn.functional.linear(x, weight) - exact).abs().max() / exact.abs().max())
+    found = torch.nn.functional.linear(x.to(kind), weight.to(kind)).cpu()
+    return float((found - exact).abs().max() / exact.abs().max())
 
 
 def at_least_float32(x: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
+
+from empirical.errors import InputError
 from empirical.paper_triples import named_triple
 from empirical.presets import Preset
 from empirical.studies.tradeoff import Triple
@@ -21,6 +24,11 @@ class Recipe:
     def load(self, strict: bool = False) -> Triple:
         """Load the triple, in float64 if strict; raises InputError in one sentence."""
         device = check_device(self.device)
+        if strict and torch.device(device).type != "cpu":
+            raise InputError(
+                "Strict mode runs on the processor: a graphics card's sums depend on the batch; "
+                "leave out --strict or --device."
+            )
         if self.models:
             triple = named_triple(*self.models, device, self.preset.max_new)
         else:

@@ -9,7 +9,7 @@ import torch
 from transformers import DynamicCache
 
 from empirical.engines.decoder import LlamaDecoder
-from empirical.engines.llama import prepared, supports
+from empirical.engines.llama import check_strict, prepared, supports
 from empirical.engines.reading import read_answers, token_log_prob
 from empirical.models import LanguageModel
 from empirical.precision import at_least_float32, one_thread
@@ -43,14 +43,14 @@ def score(
 
     The features are that block's output averaged over the answer without its EOS. strict: every answer is read on its
     own by one thread, so that its bits depend on nothing else. states: return them too.
-    Raises ValueError on an empty prompt or answer, and on strict with a network that only transformers computes.
+    Raises ValueError on an empty prompt or answer, and on strict as `check_strict`.
     """
     _check(prompt, answers)
+    if strict:
+        check_strict(model.network, model.name)
     if supports(model.network):
         with one_thread() if strict else nullcontext():
             return _by_llama(model, prompt, answers, layer, strict, states)
-    if strict:
-        raise ValueError(f"strict mode needs a Llama or Mistral network without biases; {model.name} is not one.")
     scores = _by_network(model, prompt, answers, layer)
     if states:
         before, _, inside = answer_states(model.network, prompt, answers)

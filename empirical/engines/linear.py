@@ -15,10 +15,14 @@ def packed(weight: torch.Tensor) -> Linear:
     """x -> x W^T for a frozen weight [out, in], re-ordered for oneDNN if that is possible and as exact as torch's own.
 
     Wins most in float32, where torch's default product reads the weights as they lie. The error decides: on a
-    processor where the kernel computes in a lower precision, torch's own product is kept.
+    processor where the kernel computes in a lower precision, torch's own product is kept, as on one that lacks the
+    instructions (bfloat16 asks for AVX-512).
     """
     if weight.device.type == "cpu" and weight.dtype in ERROR and torch.backends.mkldnn.is_available():
-        ordered = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
+        try:
+            ordered = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
+        except RuntimeError:
+            return lambda x: linear(x, weight)
 
         def product(x: torch.Tensor) -> torch.Tensor:
             return torch.ops.mkldnn._linear_pointwise(x, ordered, None, "none", [], "")

@@ -38,6 +38,14 @@ def supports(network: Any) -> bool:
     return all(type(product) is torch.nn.Linear and product.bias is None for product in products)
 
 
+def check_strict(network: Any, name: str) -> None:
+    """Raise ValueError where no row can be computed on its own: by transformers' network, or on a graphics card."""
+    if not supports(network):
+        raise ValueError(f"strict mode needs a Llama or Mistral network without biases; {name} is not one.")
+    if (device := next(network.parameters()).device).type != "cpu":
+        raise ValueError(f"strict mode runs on the processor, and {name} is on {device}: its sums depend on the batch.")
+
+
 class Llama:
     """The network's weights in the given dtype, every product re-ordered once.
 

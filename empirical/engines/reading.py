@@ -82,7 +82,8 @@ class Causal:
         # The queries that share a key head are folded into the query axis, so no key is copied.
         folded = q.unflatten(1, (self.key_heads, -1)).flatten(2, 3)
         mask = self.seen.repeat(q.shape[1] // self.key_heads, 1)
-        mixed = scaled_dot_product_attention(folded, keys, values, mask).view_as(q)
+        # On a graphics card the result lies otherwise than on a processor: no view.
+        mixed = scaled_dot_product_attention(folded, keys, values, mask).reshape(q.shape)
         return mixed.transpose(1, 2)[self.index].flatten(1)
 
     def _padded(self, part: torch.Tensor) -> torch.Tensor:

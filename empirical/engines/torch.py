@@ -12,7 +12,7 @@ import torch
 from empirical.engines.decoder import LlamaDecoder
 from empirical.engines.drawing import extend
 from empirical.engines.jobs import Answer, Engine, Job, answers
-from empirical.engines.llama import prepared, supports
+from empirical.engines.llama import check_strict, prepared, supports
 from empirical.engines.pairs import PairedDecoder
 from empirical.engines.portable import PortableEngine
 from empirical.engines.steering import Scorer, Steering, steering
@@ -36,7 +36,7 @@ def engine(
     longest: tokens of the longest prompt and its answer together; rows: texts a step; dtype: what the body runs in, the
     network's own unless given; strict: a text's bits depend on its job alone; compiled: use torch.compile; scorer:
     steers the jobs that ask for control, off the states of `base` if that is another model (`engines.steering`).
-    Raises ValueError where strict is asked of a network that only the portable engine runs, and as `steering`.
+    Raises ValueError as `check_strict` and as `steering`.
     """
     steered = steering(model, scorer, base)
     made = decoder(model, rows, longest, dtype, strict, compiled, steered.base)
@@ -56,13 +56,13 @@ def decoder(
 ) -> LlamaDecoder | PairedDecoder | None:
     """Incremental decoding as `engine` uses it, or None where a network needs the portable engine.
 
-    base: the model whose states a scorer reads, if it is another one. Raises ValueError on strict where it is None.
+    base: the model whose states a scorer reads, if it is another one. Raises ValueError as `check_strict`.
     """
     models = [model] if base is None else [model, base]
     for one in models:
-        if not supports(one.network):
-            if strict:
-                raise ValueError(f"strict mode needs a Llama or Mistral network without biases; {one.name} is not one.")
+        if strict:
+            check_strict(one.network, one.name)
+        elif not supports(one.network):
             return None
     made = [
         LlamaDecoder(prepared(one.network, dtype or one.network.dtype, compiled), slots, longest, strict)

@@ -43,3 +43,9 @@ def test_bad_words_are_one_sentence():
     ):
         with pytest.raises(InputError, match=why):
             recipe.load()
+
+
+def test_strict_is_for_the_processor():
+    """On a graphics card three texts a step drew other bits than 64; "meta" is a device that every machine has."""
+    with pytest.raises(InputError, match="leave out --strict or --device"):
+        Recipe(PRESETS["smoke"], device="meta").load(strict=True)

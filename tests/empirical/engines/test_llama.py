@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralC
 
 from empirical.engines.decoder import LlamaDecoder
 from empirical.engines.linear import packed, relative_error
-from empirical.engines.llama import Llama, prepared, supports
+from empirical.engines.llama import Llama, check_strict, prepared, supports
 from empirical.engines.slots import Slots
 
 SIZES = {"vocab_size": 61, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -90,6 +90,26 @@ def test_adapters_that_are_not_merged_are_seen():
     adapted = get_peft_model(network, LoraConfig(r=2, target_modules=["q_proj"]))
     assert not supports(network)
     assert supports(adapted.merge_and_unload())
+
+
+def test_strict_is_refused_off_the_processor_and_without_the_decoder():
+    network = network_of(NETWORKS["llama"])
+    check_strict(network, "mine")
+    with pytest.raises(ValueError, match=r"^strict mode runs on the processor, and mine is on meta:"):
+        check_strict(network.to("meta"), "mine")
+    with pytest.raises(ValueError, match=r"^strict mode needs a Llama or Mistral network without biases; mine is not"):
+        check_strict(network_of(GPT2Config(vocab_size=61, n_embd=32, n_layer=1, n_head=2)), "mine")
+
+
+def test_a_processor_without_the_instructions_keeps_torchs_product(monkeypatch):
+    """oneDNN lays bfloat16 weights out for AVX-512 alone, and says so by a RuntimeError."""
+
+    def refuse(*_):
+        raise RuntimeError("needs the cpu support")
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", refuse)
+    weight, x = torch.randn(2, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.bfloat16).unbind()
+    assert torch.equal(packed(weight)(x), torch.nn.functional.linear(x, weight))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
