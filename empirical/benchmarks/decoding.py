@@ -56,8 +56,9 @@ def generate(network: torch.nn.Module, rows: Sequence[Job], top_p: float) -> tor
     """The same rows by transformers: nothing but nucleus sampling on, no end token."""
     prompts = list(dict.fromkeys(job.prompt for job in rows))
     longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    device = next(network.parameters()).device
+    ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
     settings = GenerationConfig(
         do_sample=True,
         top_k=0,

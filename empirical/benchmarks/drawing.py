@@ -34,7 +34,7 @@ def largest_difference(logits: torch.Tensor) -> float:
     differences = [
         np.abs(
             np.exp(draw(logits, [adaptor] * len(logits), uniforms).log_kept)
-            - (logits.softmax(-1) * torch.isfinite(warper(None, logits))).sum(-1).numpy()
+            - (logits.softmax(-1) * torch.isfinite(warper(None, logits))).sum(-1).cpu().numpy()
         ).max()
         for adaptor, warper in RULES.values()
     ]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,10 +23,23 @@ def in_turns(contenders: Mapping[str, Callable[[], object]], repeats: int) -> di
     for turn in range(repeats):
         for name in list(contenders)[:: -1 if turn % 2 else 1]:
             gc.collect()
-            start = time.perf_counter()
-            contenders[name]()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(seconds_of(contenders[name]))
     return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Seconds of one call, to the end of what it asked of a graphics card."""
+    finished()
+    start = time.perf_counter()
+    work()
+    finished()
+    return time.perf_counter() - start
+
+
+def finished() -> None:
+    """Wait until a graphics card, if one is in use, has done all it was asked."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def said(found: dict[str, Any], as_json: bool, shown: Callable[[dict[str, Any]], Sequence[object]]) -> None:
@@ -38,22 +52,23 @@ def said(found: dict[str, Any], as_json: bool, shown: Callable[[dict[str, Any]],
         raise typer.Exit(1)
 
 
-def roofline(dtype: torch.dtype, size: int = 2048, repeats: int = 5) -> float:
-    """FLOP/s of one large product, the best of torch's own and the re-ordered one: what this machine can do at most."""
-    x, weight = torch.rand(2, size, size, dtype=dtype).unbind()
+SIZES = {"cpu": 2048}
+"""Rows and columns of the product that finds a device's limit; a graphics card needs more to be busy."""
+
+
+def roofline(dtype: torch.dtype, device: torch.device | str = "cpu", size: int = 0, repeats: int = 5) -> float:
+    """FLOP/s of one large product, the best of torch's own and the re-ordered one: what the device can do at most."""
+    size = size or SIZES.get(torch.device(device).type, 8192)
+    x, weight = torch.rand(2, size, size, dtype=dtype, device=device).unbind()
     ways = (packed(weight), lambda rows: torch.nn.functional.linear(rows, weight))
-    return 2 * size**3 / min(_seconds(way, x) for way in ways for _ in range(repeats))
+    return 2 * size**3 / min(seconds_of(partial(way, x)) for way in ways for _ in range(repeats))
 
 
-def peak_memory(code: str) -> int:
-    """The most bytes that a fresh interpreter held while it ran `code` (Linux)."""
+def peak_memory(code: str, device: str = "cpu") -> int:
+    """The most bytes that a fresh interpreter held while it ran `code` (Linux), or its tensors on a graphics card."""
     # Not getrusage: its figure starts from what the parent held when it forked.
     measure = "\nprint(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    if device == "cuda":
+        measure = "\nprint(torch.cuda.max_memory_allocated() // 1024)"
     run = subprocess.run([sys.executable, "-c", code + measure], capture_output=True, text=True, check=True)
     return int(run.stdout.split()[-1]) * 1024
-
-
-def _seconds(way: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> float:
-    start = time.perf_counter()
-    way(x)
-    return time.perf_counter() - start

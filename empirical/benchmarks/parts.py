@@ -1,13 +1,13 @@
 """Where a decoding step's time goes: each part alone, on the engine's own objects, 64 rows half-way through a text."""
 
 import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from empirical.benchmarks import decoding
+from empirical.benchmarks.measuring import seconds_of
 from empirical.engines.decoder import LlamaDecoder
 from empirical.engines.drawing import draw
 from empirical.engines.llama import prepared
@@ -24,8 +24,8 @@ def parts(model: LanguageModel, dtype: torch.dtype, repeats: int = 9) -> dict[st
     prefixes = {job.prompt: decoder.read(job.prompt) for job in rows}
     for slot, job in enumerate(rows):
         decoder.place(prefixes[job.prompt], [slot])
-    positions = torch.tensor([len(job.prompt) + decoding.STEPS // 2 for job in rows])
-    tokens = torch.tensor([job.prompt[0] for job in rows])
+    positions = torch.tensor([len(job.prompt) + decoding.STEPS // 2 for job in rows], device=model.device)
+    tokens = torch.tensor([job.prompt[0] for job in rows], device=model.device)
     states = decoder.step(tokens, positions)
     cos, sin = decoder.cos[positions], decoder.sin[positions]
     heads = llama.blocks[0].before(states).unflatten(-1, (-1, llama.width))
@@ -51,9 +51,4 @@ def parts(model: LanguageModel, dtype: torch.dtype, repeats: int = 9) -> dict[st
 
 
 def _median(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return statistics.median(seconds_of(work) for _ in range(repeats))

@@ -40,10 +40,11 @@ def forward(model: LanguageModel, prompt: Sequence[int], answers: Sequence[Seque
     """log p of each answer by whole forward passes over right-padded texts, 16 at a time, and log_softmax."""
     found = []
     for first in range(0, len(answers), BATCH):
-        some = [torch.tensor([*prompt, *answer]) for answer in answers[first : first + BATCH]]
+        some = [torch.tensor([*prompt, *answer], device=model.device) for answer in answers[first : first + BATCH]]
         ids = torch.nn.utils.rnn.pad_sequence(some, batch_first=True)
         log_p = model.network(ids, use_cache=False).logits[:, len(prompt) - 1 : -1].log_softmax(-1)
-        inside = torch.arange(log_p.shape[1]) < torch.tensor([len(text) - len(prompt) for text in some])[:, None]
+        lengths = torch.tensor([len(text) - len(prompt) for text in some], device=model.device)
+        inside = torch.arange(log_p.shape[1], device=model.device) < lengths[:, None]
         found.append((log_p.gather(2, ids[:, len(prompt) :, None])[..., 0] * inside).sum(1))
     return torch.cat(found)
 

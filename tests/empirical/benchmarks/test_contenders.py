@@ -64,8 +64,8 @@ def test_ratios_are_peer_over_ours():
 
 
 def test_the_whole_command_on_a_tiny_model(brief, triple, monkeypatch):
-    monkeypatch.setattr(suite, "memory", lambda: {"forward": 0.3, "score": 0.1})
-    monkeypatch.setattr(suite, "roofline", lambda dtype: 1e12)
+    monkeypatch.setattr(suite, "memory", lambda *_: {"forward": 0.3, "score": 0.1})
+    monkeypatch.setattr(suite, "roofline", lambda *_: 1e12)
     found = suite.measured(triple.prior, repeats=1, vllm=False)
     assert found["sampler_minus_scorer_nats_per_token"] < 1e-4
     assert np.isfinite(list(found["seconds"].values())).all()
@@ -76,14 +76,17 @@ def test_the_whole_command_on_a_tiny_model(brief, triple, monkeypatch):
 
 def test_memory_is_measured_in_processes_of_their_own(monkeypatch):
     asked = []
-    monkeypatch.setattr(suite, "peak_memory", lambda code: asked.append(code) or 2**30)
-    assert suite.memory() == {"decode": 1, "generate": 1, "score": 1, "forward": 1}
-    for code in asked:
+    monkeypatch.setattr(suite, "peak_memory", lambda code, kind: asked.append((code, kind)) or 2**30)
+    for device in ("cpu", "cuda:1"):
+        assert suite.memory(torch.device(device)) == {"decode": 1, "generate": 1, "score": 1, "forward": 1}
+    assert [kind for _, kind in asked] == 4 * ["cpu"] + 4 * ["cuda"]
+    for code, kind in asked:
         compile(code, "memory", "exec")
+        assert ("default_prior('cuda:1')" in code) == (kind == "cuda")
 
 
 def test_a_missed_ratio_is_exit_code_one(monkeypatch, capsys):
-    monkeypatch.setattr(bench, "default_prior", lambda: None)
+    monkeypatch.setattr(bench, "default_prior", lambda device: None)
     monkeypatch.setattr(bench, "measured", lambda model, repeats, vllm: {"missed": ["plain_vs_mixed"]})
     with pytest.raises(bench.typer.Exit):
         bench.main(as_json=True)
