@@ -91,7 +91,7 @@ def pairwise_loss(log_ratio: torch.Tensor, reward: torch.Tensor, beta: float) ->
 
     log_ratio, reward: [n]. Zero exactly where beta log(pi / p) = reward + constant.
     """
-    left, right = torch.triu_indices(len(reward), len(reward), offset=1)
+    left, right = torch.triu_indices(len(reward), len(reward), offset=1, device=reward.device)
     label = reward[left] - reward[right]
     logit = beta * (log_ratio[left] - log_ratio[right])
     log_sigmoid = torch.nn.functional.logsigmoid

@@ -51,7 +51,7 @@ def pair_features(model: LanguageModel, pair: Pair) -> np.ndarray:
     answers = [model.tokenizer(text)["input_ids"][:LONGEST_ANSWER] for text in (pair.chosen, pair.rejected)]
     features = score(model, prompt[-LONGEST_CONTEXT:], answers, LAYER).features
     assert features is not None
-    return features.double().numpy()
+    return features.double().cpu().numpy()
 
 
 if __name__ == "__main__":

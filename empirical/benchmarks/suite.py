@@ -145,7 +145,7 @@ def _by_vllm(model: LanguageModel, dtype: str, repeats: int) -> dict[str, float]
 def _logits(model: LanguageModel) -> torch.Tensor:
     """64 rows of the model's own logits, from the middle of its texts."""
     [(prompt, some), *_] = scoring.texts(model)
-    return model.network(torch.tensor([prompt + some[0]])).logits[0, -decoding.ROWS :].contiguous()
+    return model.network(torch.tensor([prompt + some[0]], device=model.device)).logits[0, -decoding.ROWS :].contiguous()
 
 
 def _disagreement(model: LanguageModel) -> float:

@@ -58,7 +58,7 @@ def question_features(model: LanguageModel, question: Question, reader: Reader) 
     """Features [answers, hidden] of one question's answers, cut at LONGEST_CONTEXT and LONGEST_ANSWER tokens."""
     prompt = dialogue_ids(model.tokenizer, question.turns)
     answers = [model.tokenizer(text)["input_ids"][:LONGEST_ANSWER] for text in question.answers]
-    return reader(prompt[-LONGEST_CONTEXT:], answers).float().numpy()
+    return reader(prompt[-LONGEST_CONTEXT:], answers).float().cpu().numpy()
 
 
 def mean_reader(model: LanguageModel, layer: int) -> Reader:
@@ -72,11 +72,11 @@ def mean_reader(model: LanguageModel, layer: int) -> Reader:
     @torch.inference_mode()
     def read(prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> torch.Tensor:
         prefix = LlamaDecoder(llama, 0, len(prompt)).read(prompt)
-        total = torch.zeros(len(answers), prefix.state.shape[-1])
+        total = torch.zeros(len(answers), prefix.state.shape[-1], device=model.device)
         for group, states in read_answers(llama, prefix, answers, layer):
             assert states is not None, "a layer was asked for"
             total.index_add_(0, group.rows, states)
-        return total / torch.tensor([len(answer) for answer in answers])[:, None]
+        return total / torch.tensor([len(answer) for answer in answers], device=model.device)[:, None]
 
     return read
 

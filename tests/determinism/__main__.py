@@ -1,10 +1,11 @@
 """Run everything again in other surroundings, and compare verdicts and tables with an undisturbed run.
 
-    python -m tests.determinism [--only WORDS] [--keep FOLDER] [--store]
+    python -m tests.determinism [--only WORDS] [--keep FOLDER] [--against FOLDER] [--store]
 
 An hour of a core. `--only` takes the rows whose name or part has WORDS in it; `--keep` keeps every run in FOLDER, and
-takes those that are there already. Ends with 1 if a run fails or a row is not within its bound.
-`--store` keeps the table.
+takes those that are there already; `--against` has a run of another machine, made there by
+`python -m tests.determinism.once FOLDER 0 --preset smoke`. Ends with 1 if a run fails or a row is not within its bound.
+`--store` keeps the table, and the rows of other machines that are there.
 """
 
 import argparse
@@ -17,7 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
+
 from tests.determinism.comparing import Difference, Outcome, compared
+from tests.determinism.kernels import machine
 from tests.determinism.matrix import BASE, BOUNDS, EXACT, MATRIX, TINY, Row
 from tests.determinism.running import kernels, run
 from theory.files import write_text
@@ -37,23 +41,26 @@ class Line:
     largest_relative_difference: float
     bound: float
     within: bool
+    machine: str
 
     @classmethod
-    def of(cls, row: Row, part: str, found: Difference) -> "Line":
+    def of(cls, row: Row, part: str, found: Difference, machine: str = "") -> "Line":
         """Judge what was found."""
         bound = BOUNDS[part] if row.bound is None else row.bound
         counts = (found.tables, found.same_bytes, found.largest)
-        return cls(row.what, part, not found.claims, *counts, bound, found.within(bound))
+        return cls(row.what, part, not found.claims, *counts, bound, found.within(bound), machine)
 
 
 def lines(row: Row, folder: Callable[[Row], Path]) -> list[tuple[Line, Difference]]:
-    """A row's lines; none where this processor does not have what it asks for. folder: runs a row, once."""
+    """A row's lines; none where this machine does not have what it asks for. folder: runs a row, once."""
+    if row.card and not torch.cuda.is_available():
+        return []
     made = folder(row)
     for_part = {part: folder(BASE[EXACT if part == TINY else part]) for part in row.parts}
     if (row.variables or row.flags) and all(kernels(made.parent) == kernels(one.parent) for one in for_part.values()):
         return []
     pairs = [(part, compared(Outcome.of(base, part), Outcome.of(made, part))) for part, base in for_part.items()]
-    return [(Line.of(row, part, found), found) for part, found in pairs]
+    return [(Line.of(row, part, found, machine(kernels(made.parent))), found) for part, found in pairs]
 
 
 def table(found: Sequence[Line]) -> str:
@@ -68,10 +75,24 @@ def table(found: Sequence[Line]) -> str:
     return text.getvalue()
 
 
-def folders(scratch: Path) -> Callable[[Row], Path]:
-    """A function that gives a row's results: made in `scratch`, unless they are there."""
+def merged(older: str, found: Sequence[Line]) -> str:
+    """The table of what was found now and of the older rows of other machines."""
+    new = list(csv.DictReader(table(found).splitlines()))
+    here = {(row["what"], row["part"], row["machine"]) for row in new}
+    kept = [row for row in csv.DictReader(older.splitlines()) if (row["what"], row["part"], row["machine"]) not in here]
+    writer = csv.DictWriter(text := io.StringIO(), Line.__annotations__, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(kept + new, key=lambda row: row["machine"]))
+    return text.getvalue()
+
+
+def folders(scratch: Path, against: Path | None = None) -> Callable[[Row], Path]:
+    """A function that gives a row's results: made in `scratch`, unless they are there; or those of another machine."""
 
     def folder(row: Row) -> Path:
+        if row.how == "elsewhere" and against is not None:
+            [made] = (path.parent for path in against.glob("*/ledger.json"))
+            return made
         out = scratch / f"{row.what}, {', '.join(row.parts)}".replace(" ", "-")
         if not (out / "whole").is_file():
             run(row, out)
@@ -87,13 +108,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run everything again in other surroundings and compare.")
     parser.add_argument("--only", default="")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--against", type=Path)
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args(arguments)
     found, broken = list[Line](), False
     with TemporaryDirectory(prefix="determinism-") as scratch:
-        folder = folders(options.keep or Path(scratch))
+        folder = folders(options.keep or Path(scratch), options.against)
         for row in MATRIX:
-            if options.only not in f"{row.what}, {', '.join(row.parts)}":
+            skipped = row.how == "elsewhere" and options.against is None
+            if skipped or options.only not in f"{row.what}, {', '.join(row.parts)}":
                 continue
             started = time.monotonic()
             try:
@@ -103,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{row.what}: {problem}", flush=True)
                 continue
             if not made:
-                print(f"{row.what}: this processor has no other kernels for it", flush=True)
+                print(f"{row.what}: this machine has not what it asks for", flush=True)
             for line, seen in made:
                 said = "within" if line.within else "NOT WITHIN"
                 about = f"{line.same_bytes} of {line.tables} tables the same, {seen.largest:.1e} {seen.where}"
@@ -112,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     print(f"  {fault}", flush=True)
                 found.append(line)
     if options.store:
-        write_text(TABLE, table(found))
+        write_text(TABLE, merged(TABLE.read_text(encoding="utf-8") if TABLE.is_file() else "", found))
     return int(broken or not found or not all(line.within for line in found))
 
 

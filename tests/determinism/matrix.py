@@ -24,8 +24,9 @@ WORLDS = ("run", "theory", "toy")
 class Row:
     """One way to run: variables beside those of one thread, Python's own flags, texts a step (0: the preset's).
 
-    how: in one go; killed with kill -9 as soon as some shards are there, then begun again; or first with two prompts,
-    then with all. parts: what is compared with the run of the same part that nothing has changed.
+    how: in one go; killed with kill -9 as soon as some shards are there, then begun again; first with two prompts,
+    then with all; or elsewhere, on another machine, whose run is given. card: only where there is a graphics card.
+    parts: what is compared with the run of the same part that nothing has changed.
     """
 
     what: str
@@ -35,6 +36,7 @@ class Row:
     flags: tuple[str, ...] = ()
     rows: int = 0
     how: str = "in one go"
+    card: bool = False
     bound: float | None = None
 
 
@@ -47,8 +49,7 @@ BASE = {
 
 _TWO = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
 _OLD = {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL"}
-# Below avx2 torch draws other weights for the tiny models, 5e-7 apart: other models, and nothing to compare.
-_OLD_TORCH = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
+_OLD_TORCH = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
 _ELSEWHERE = {
     "PYTHONHASHSEED": "1", "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Asia/Kathmandu",
 }  # fmt: skip
@@ -61,10 +62,12 @@ MATRIX = (
     Row("python -O, another hash seed, ASCII locale, another time zone", variables=_ELSEWHERE, flags=("-O",)),
     Row("targets in reverse order", ("run", *_BACKWARDS, *SMOKE)),
     Row("killed half-way, resumed", MODELS, (TINY,), how="killed"),
-    Row("torch for AVX2, its products for SSE", MODELS, (TINY,), _OLD_TORCH),
+    Row("torch without AVX, its products for SSE", MODELS, (TINY,), _OLD_TORCH),
     Row("numba for any processor", MODELS, (TINY,), {"NUMBA_CPU_NAME": "generic"}),
     Row("three texts a step", MODELS, (TINY,), rows=3),
     Row("two prompts, then all", MODELS, (TINY,), how="in pieces"),
+    Row("a graphics card", (*MODELS, "--device", "cuda"), (TINY,), card=True),
+    Row("another machine and other versions of the libraries", parts=(TINY,), how="elsewhere"),
     Row("Ray's workers", ("run", *TRADEOFF, "--preset", "smoke", "--ray", "local", "--strict"), (STRICT,)),
     Row("two threads", EXACTLY, (STRICT,), _TWO),
     Row("three texts a step", EXACTLY, (STRICT,), rows=3),

@@ -6,12 +6,15 @@ The whole matrix is `python -m tests.determinism`, an hour of a core.
 import csv
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+import torch
 
-from tests.determinism.__main__ import TABLE, Line, lines, table
+from tests.determinism.__main__ import TABLE, Line, lines, merged, table
 from tests.determinism.comparing import Outcome, compared, decided
 from tests.determinism.matrix import BASE, BOUNDS, EXACT, MATRIX, STRICT, TINY, Row
+from tests.determinism.once import with_weights
 from tests.determinism.running import run
 
 [OLD] = (replace(row, parts=(EXACT,)) for row in MATRIX if row.what == "OpenBLAS for Haswell")
@@ -119,7 +122,29 @@ def test_the_stored_table_is_of_this_matrix():
     assert list(stored[0]) == list(Line.__annotations__)
     known = {(row.what, part) for row in MATRIX for part in row.parts}
     assert {(one["what"], one["part"]) for one in stored} <= known
-    line = Line("w", EXACT, True, 2, 1, 3.2e-16, 1e-9, True)
+    line = Line("w", EXACT, True, 2, 1, 3.2e-16, 1e-9, True, "mine")
     [row] = csv.DictReader(io.StringIO(table([line])))
     assert row["largest_relative_difference"] == "3.2e-16"
     assert (row["same_verdicts"], row["within"]) == ("true", "true")
+    theirs, again = replace(line, machine="theirs"), replace(line, same_bytes=2)
+    stored = list(csv.DictReader(io.StringIO(merged(table([line, theirs]), [again]))))
+    assert [(row["machine"], row["same_bytes"]) for row in stored] == [("mine", "2"), ("theirs", "1")]
+    assert merged("", [line]) == table([line])
+
+
+def test_a_row_for_a_card_or_another_machine_is_not_run_without_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    [card] = (row for row in MATRIX if row.card)
+    assert lines(card, lambda row: pytest.fail("it was run")) == []
+
+
+def test_later_runs_have_the_weights_of_the_first(tmp_path):
+    """Whatever the second run's kernels would have drawn."""
+    names = ("prior", "aligned")
+    triple = with_weights(
+        lambda: (*(SimpleNamespace(name=one, network=torch.nn.Linear(2, 2)) for one in names), None), tmp_path
+    )
+    first, second = triple(), triple()
+    for one, other in zip(first[:2], second[:2], strict=True):
+        assert torch.equal(one.network.weight, other.network.weight)
+    assert not torch.equal(first[0].network.weight, first[1].network.weight)
