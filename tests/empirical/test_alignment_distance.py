@@ -130,6 +130,7 @@ COVERAGE = Randomised(
     judge=lambda held: binomial(held, 60, 0.9, 1),  # 95 %; the bootstrap falls a little short
     planted={"deviations a quarter, as if of 640 prompts": lambda rng: covered(rng, 1 / 4)},
     sample="60 intervals cover in 90 % or more, exact binomial",
+    trials=60,
 )
 
 

@@ -78,6 +78,7 @@ COVERAGE = {
         judge=lambda held: binomial(held, 40, 0.8, 1),  # 95 %, of which 12 clusters lose some points
         planted={"corpora resampled": covered_by_corpora},
         sample="40 intervals cover in 80 % or more, exact binomial",
+        trials=40,
     )
     for name, truth in (("between_schemes_pearson", -0.9), ("corpus_pearson", OF_CORPORA))
 }

@@ -143,6 +143,7 @@ COVERAGE = {
             "deviations doubled": partial(covered, law=law, spread=2.0),
         },
         sample="600 intervals cover in 88 % or more, 60 to 75 % of errors lie within a deviation, exact binomials",
+        trials=WORLDS,
     )
     for law in ("local", "global")
 }
@@ -169,6 +170,7 @@ TOO_LOW = Randomised(
     judge=lambda hits: binomial(hits, 120, 0.7, 1),
     planted={"a scheme that is near": partial(too_low, distance=1.0)},
     sample="120 worlds, too low in 70 % or more, exact binomial",
+    trials=120,
 )
 
 

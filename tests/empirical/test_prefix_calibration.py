@@ -75,6 +75,7 @@ COVERAGE = Randomised(
     judge=lambda held: binomial(held, 200, 0.88, 1),  # percentiles of 30 prompts cover about 93 %
     planted={"clusters that are no prompts": lambda rng: covered(rng, by_prompt=False)},
     sample="200 intervals cover in 88 % or more, exact binomial",
+    trials=200,
 )
 
 

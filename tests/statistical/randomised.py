@@ -30,7 +30,8 @@ class Randomised:
     """One randomised test: declared at the top of a test file, and held by one of its test functions.
 
     module: `__name__`; judge: what was drawn -> p-values; planted: what is wrong -> the draw of that wrong version;
-    sample: how much one draw holds, and which p-value judges it.
+    sample: how much one draw holds, and which p-value judges it; trials: where each figure that is drawn counts hits
+    among so many independent trials of one probability, how many.
     """
 
     module: str
@@ -39,6 +40,7 @@ class Randomised:
     judge: Callable[[Any], Any]
     planted: Mapping[str, Draw]
     sample: str
+    trials: int = 0
 
     def __post_init__(self) -> None:
         key = (self.module, self.name)

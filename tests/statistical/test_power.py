@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from tests.statistical import __main__ as command
 from tests.statistical import power
@@ -48,7 +48,34 @@ def test_lower_bound(rejected, of):
 
 
 def test_no_time_is_three_draws(coins):
-    assert power.repeated(coins, coins.planted["never"], 0.0, 1) == (3, 0)
+    assert power.repeated(coins, coins.planted["never"], 0.0, 1) == (3, 0, [])
+
+
+def few(trials, judge, draw):
+    """A test of counts, not kept in the registry."""
+    made = Randomised("tests.example", "few", draw, judge, {"wrong": draw}, "few", trials)
+    del REGISTRY["tests.example", "few"]
+    return made
+
+
+@pytest.mark.parametrize("q", [0.5, 0.6, 0.7, 0.8])
+def test_the_power_by_trials_is_a_lower_bound_and_near(q):
+    """The oracle: the exact power at the true q, which lies above the bound and, after many draws, near it."""
+    one = few(100, lambda hits: binomial(hits, 100, 0.9, 1), lambda rng: rng.binomial(100, q))
+    accepted = [hits for hits in range(101) if one.accepts(hits)]
+    exact = 1 - binom.pmf(accepted, 100, q).sum()
+    bounds = [power.by_trials(one, power.repeated(one, one.draw, 60, seed)[2][:count]) for seed, count in
+              ((1, 3), (1, 3000))]  # fmt: skip
+    assert bounds[0] <= exact
+    assert exact - 0.03 <= bounds[1] <= exact
+    assert one.trials * 3000 > 1e5
+
+
+def test_of_two_figures_the_one_that_is_refused_counts():
+    one = few(60, lambda found: binomial(np.array(found), 60, 0.9, 1), lambda rng: (rng.binomial(60, 0.95), 6))
+    assert power.by_trials(one, [one.draw(np.random.default_rng(0)) for _ in range(3)]) > 0.999
+    honest = few(60, lambda found: binomial(np.array(found), 60, 0.9, 1), lambda rng: (57, 58))
+    assert power.by_trials(honest, 3 * [(57, 58)]) < 1e-3
 
 
 def test_older_rows_are_kept_unless_measured_again_or_forgotten():

@@ -173,6 +173,7 @@ COVERAGE = Randomised(
     judge=lambda hits: binomial(hits, REPEATS, 0.88, 1),
     planted={"the bound in its place": lambda rng: covered(rng, lambda *_: [bound(4)])},
     sample="200 intervals cover in 88 % or more, exact binomial",
+    trials=REPEATS,
 )
 
 

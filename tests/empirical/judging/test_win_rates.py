@@ -68,6 +68,7 @@ COVERAGE = Randomised(
     judge=lambda held: binomial(held, 1000, 0.9, 1),  # 95 % less two points of the bootstrap's at 40 prompts
     planted={"all answers pooled": lambda rng: covered(rng, pooled=True)},
     sample="1,000 intervals cover in 90 % or more, exact binomial",
+    trials=1000,
 )
 
 

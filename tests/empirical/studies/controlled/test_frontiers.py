@@ -137,6 +137,7 @@ COVERAGE = Randomised(
     judge=lambda held: binomial(held, 400, 0.88, 1),  # percentile intervals of 30 clusters lose some points of 95 %
     planted={"the middle half of the resamples": lambda rng: covered(rng, partial(np.quantile, q=[0.25, 0.75]))},
     sample="400 intervals cover in 88 % or more, exact binomial",
+    trials=400,
 )
 
 
