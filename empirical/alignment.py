@@ -12,7 +12,6 @@ to each, also to one that was cut; and its labels are hard, or smoothed by one n
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,10 @@ from empirical.models import LanguageModel
 from empirical.randomness import uniforms
 from empirical.scored import Reward, Scored, rewards_of
 from empirical.scoring import answer_log_prob, score
+from empirical.sealed import UnusableError, framed, unframed
 from empirical.training import Recipe, Step
 from theory.adaptors import ancestral
+from theory.files import replacing
 
 
 @dataclass(frozen=True)
@@ -66,24 +67,30 @@ def draw_pools(
     kept: a file that holds the answers from one run to the next, whatever its beta and its reward.
     """
     key = [model.sha256, list(prompts), recipe.seed, recipe.answers, recipe.max_new]
-    found = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.is_file() else {"key": None}
+    found = _kept(kept)
     if found["key"] == key:
         drawn = [Answer(token_ids, log_model=log_model) for token_ids, log_model in found["answers"]]
     else:
         jobs = [ancestral_jobs(model, prompt, recipe, "alignment", recipe.answers) for prompt in prompts]
         drawn = sample(model, [job for some in jobs for job in some])
         if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
             rows = [(answer.token_ids, answer.log_model) for answer in drawn]
-            temporary = kept.with_suffix(f".{os.getpid()}")  # two runs may write at once
-            temporary.write_text(json.dumps({"key": key, "answers": rows}), encoding="utf-8")
-            os.replace(temporary, kept)
+            with replacing(kept) as temporary:  # two runs may write at once
+                temporary.write_bytes(framed(json.dumps({"key": key, "answers": rows}).encode()))
     pools = []
     for number, prompt in enumerate(prompts):
         group = drawn[number * recipe.answers : (number + 1) * recipe.answers]
         token_ids = [answer.token_ids for answer in group]
         pools.append(Pool(model.prompt_ids(prompt), token_ids, *scored_answers(model, reward, prompt, group)))
     return pools
+
+
+def _kept(file: Path | None) -> dict[str, Any]:
+    """What a file of answers holds; nothing if it is not there or damaged."""
+    try:
+        return json.loads(unframed(file.read_bytes())) if file else {"key": None}
+    except (FileNotFoundError, UnusableError):
+        return {"key": None}
 
 
 def pairwise_loss(log_ratio: torch.Tensor, reward: torch.Tensor, beta: float) -> torch.Tensor:

@@ -1,12 +1,17 @@
 """Bytes that carry their own SHA-256, Parquet's within its footer, so that no damage goes unseen."""
 
 import hashlib
+from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.console import Console
 
+from empirical.errors import InputError
 from empirical.rows import SCHEMA
+from theory.files import replacing
 
 MARK = b"sha256:"
 BLANK = b"0" * hashlib.sha256().digest_size * 2
@@ -16,12 +21,13 @@ class UnusableError(Exception):
     """What is wrong with a file that was read, as the end of a sentence that begins with its name."""
 
 
-def seal(rows: pd.DataFrame, stamp: str) -> bytes:
+def seal(rows: pd.DataFrame, stamp: str, schema: pa.Schema | None = SCHEMA) -> bytes:
     """The rows as Parquet, stamped with what they were made from; equal rows and stamps give equal bytes.
 
+    schema: the columns and their types; None: those that the rows have.
     The seal is the SHA-256 of the whole file with its own 64 digits blank. Neither a date nor pandas' versions go in.
     """
-    table = pa.Table.from_pandas(rows, SCHEMA, preserve_index=False).replace_schema_metadata(None)
+    table = pa.Table.from_pandas(rows, schema, preserve_index=False).replace_schema_metadata(None)
     sink = pa.BufferOutputStream()
     fixed = {"version": "2.6", "data_page_version": "1.0", "compression": "zstd", "store_schema": False}
     with pq.ParquetWriter(sink, table.schema, **fixed) as writer:
@@ -38,6 +44,33 @@ def unseal(data: bytes) -> tuple[pd.DataFrame, str]:
         raise UnusableError("is damaged or was not written here: its bytes do not match its seal")
     table = pq.read_table(pa.BufferReader(data))
     return table.to_pandas(), table.schema.metadata[b"stamp"].decode()
+
+
+def rows_kept(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """The rows in a sealed file, stamped with its name; those of `make` where there is none, which are then kept there.
+
+    A file that is damaged, unsealed or another's is named and made again. Raises InputError where it cannot be written.
+    """
+    try:
+        rows, stamp = unseal(path.read_bytes())
+        if stamp == path.name:
+            return rows
+        wrong = f"was {stamp}"
+    except FileNotFoundError:
+        wrong = ""
+    except UnusableError as problem:
+        wrong = str(problem)
+    except OSError as problem:
+        wrong = f"cannot be read ({problem.strerror or problem})"
+    if wrong:
+        Console(stderr=True).print(f"{path.name} {wrong}: made again.", soft_wrap=True, highlight=False)
+    data = seal(make(), path.name, None)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as problem:
+        raise InputError(f"Cannot write {path} ({problem.strerror or problem}); free some space.") from problem
+    return unseal(data)[0]
 
 
 def framed(data: bytes) -> bytes:

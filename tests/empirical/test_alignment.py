@@ -82,8 +82,14 @@ def test_answers_are_drawn_once_for_every_beta_and_reward(tmp_path, monkeypatch)
         assert torch.equal(pool.log_prior, same.log_prior)
         assert same.reward.tolist() == [other.values[tuple(answer)] for answer in same.answers]
     assert pools[0].answers != pools[1].answers
+    whole = kept.read_bytes()
+    for spoilt in (whole.replace(b"[[", b"[[1, ", 1), whole[:-9], b"", b"{}"):
+        kept.write_bytes(spoilt)
+        assert [pool.answers for pool in draw_pools(prior, reward, prompts, recipe, kept)] == [p.answers for p in pools]
+        assert kept.read_bytes() == whole
+    assert len(drawn) == 4, "what is damaged is drawn again, never read"
     draw_pools(prior, reward, prompts, replace(recipe, seed=1), kept)
-    assert len(drawn) == 1
+    assert len(drawn) == 5
 
 
 def test_a_pool_holds_the_priors_own_figures(tmp_path):

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from empirical.errors import InputError
 from empirical.rows import SCHEMA
-from empirical.sealed import MARK, UnusableError, framed, seal, unframed, unseal
+from empirical.sealed import MARK, UnusableError, framed, rows_kept, seal, unframed, unseal
 
 
 def rows(count=2):
@@ -89,6 +90,43 @@ def test_what_was_not_sealed_is_not_read():
     for foreign in (b"", b"PAR1", plain.getvalue(), MARK, MARK + b"0" * 64):
         with pytest.raises(UnusableError, match="was not written here"):
             unseal(foreign)
+
+
+def test_rows_are_made_once_and_again_where_they_are_spoilt(tmp_path, capsys):
+    """Columns of any kind; a file under another's name is another's, and one without a seal nobody's."""
+    path, made = tmp_path / "a" / "rows.parquet", []
+
+    def make():
+        made.append(
+            pd.DataFrame({"word": ["x", None], "ids": [[1, 2], [3]], "value": [0.5, np.nan], "ok": [True, False]})
+        )
+        return made[-1]
+
+    first = rows_kept(path, make)
+    pd.testing.assert_frame_equal(rows_kept(path, make), first)
+    assert first.word[0] == "x"
+    assert [list(ids) for ids in first.ids] == [[1, 2], [3]]
+    assert len(made) == 1
+    assert capsys.readouterr().err == ""
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    first.to_parquet(plain := io.BytesIO())
+    for spoilt in (bytes(flipped), whole[:-1], b"", plain.getvalue()):
+        path.write_bytes(spoilt)
+        pd.testing.assert_frame_equal(rows_kept(path, make), first)
+        assert capsys.readouterr().err.startswith("rows.parquet is damaged or was not written here")
+        assert path.read_bytes() == whole
+    path.rename(tmp_path / "a" / "others.parquet")
+    pd.testing.assert_frame_equal(rows_kept(tmp_path / "a" / "others.parquet", make), first)
+    assert capsys.readouterr().err == "others.parquet was rows.parquet: made again.\n"
+    assert len(made) == 6
+
+
+def test_rows_that_cannot_be_written_are_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"^Cannot write .*rows.parquet \(.*\); free some space\.$"):
+        rows_kept(tmp_path / "file" / "rows.parquet", rows)
 
 
 @given(st.binary(max_size=200), st.data())

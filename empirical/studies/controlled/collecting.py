@@ -8,12 +8,12 @@ import pandas as pd
 from rich.progress import track
 
 from empirical.models import LanguageModel
+from empirical.sealed import rows_kept
 from empirical.studies.controlled.answering import Spread, answer, rows_of
 from empirical.studies.controlled.cells import DPO, ON_DPO
 from empirical.studies.controlled.parts import Parts, Source, Task
 from empirical.studies.controlled.settings import POOL, Setting, count, settings
 from empirical.studies.controlled.sizes import Size
-from theory.files import replacing
 
 Rows = dict[Setting, pd.DataFrame]
 
@@ -54,12 +54,12 @@ def collect(parts: Parts, size: Size, folder: Path) -> tuple[Rows, Spread]:
     for task in parts.tasks:
         for setting in track(_listed(parts, task, size), f"{task.name}: settings", transient=True):
             path = folder / f"controlled-{setting.name}-{fingerprint(parts, task, setting, size)}.parquet"
-            if not path.is_file():
+
+            def rows(task: Task = task, setting: Setting = setting) -> pd.DataFrame:
                 model = models.of(setting)
-                rows = rows_of(parts, task, setting, model, answer(parts, task, setting, size, model, spread))
-                with replacing(path) as temporary:
-                    rows.to_parquet(temporary, index=False)
-            found[setting] = pd.read_parquet(path)
+                return rows_of(parts, task, setting, model, answer(parts, task, setting, size, model, spread))
+
+            found[setting] = rows_kept(path, rows)
             if setting == Setting(task.name, POOL):
                 spread.learn(task.name, found[setting], size.max_new)
     return found, spread

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from empirical.guidance.engine import LogSuccess
 from empirical.models import LanguageModel
 from empirical.scored import Floats
 from empirical.scoring import score
+from empirical.sealed import rows_kept
 from empirical.studies.guided.sizes import CLASSIFIER, FREE, PLAIN, Size
-from theory.files import replacing
 
 READ = {PLAIN, FREE, CLASSIFIER}
 """Rules whose answers are asked how much they say of the passage: it takes a pass over the passage an answer."""
@@ -59,10 +60,7 @@ def collect(parts: Parts, size: Size, folder: Path) -> pd.DataFrame:
     stamp, frames = fingerprint(parts, size), []
     for model, name, rules, items in track(asked, "questions", transient=True):
         path = folder / f"guided-{name}-{items[0].id}-{stamp}.parquet"
-        if not path.is_file():
-            with replacing(path) as temporary:
-                _rows(parts, size, rules, model, name, items).to_parquet(temporary, index=False)
-        frames.append(pd.read_parquet(path))
+        frames.append(rows_kept(path, partial(_rows, parts, size, rules, model, name, items)))
     return pd.concat(frames, ignore_index=True)
 
 
