@@ -9,7 +9,7 @@ import pytest
 from tests.mutation import score
 from tests.mutation.mutants import Outcome, changed, drawn, parse
 from tests.mutation.score import main, passed, row, update, verdict
-from tests.mutation.sources import ROOT, files_of, modules_of, source_of
+from tests.mutation.sources import ROOT, SLOW, files_of, modules_of, source_of, tiers_of
 from tests.mutation.triage import read_triage
 
 REPORT = """\
@@ -244,6 +244,23 @@ def test_a_module_of_another_room_answers_to_its_mirror_or_to_those_that_use_it(
         files_of("toy.no_such_module")
     assert all(files_of(module) for module in modules_of("toy"))
     assert not [module for room in score.THRESHOLDS for module in modules_of(room) if "claims" in module]
+
+
+def test_in_empirical_other_fast_files_that_use_a_module_are_asked_second():
+    first, second = tiers_of("empirical.lengths")
+    assert first == ["tests/empirical/test_lengths.py"]
+    assert "tests/empirical/studies/test_findings.py" in second
+    assert not SLOW & set(second)
+    assert all((ROOT / file).is_file() for file in SLOW)
+    rooms = {room: [tiers_of(module) for module in modules_of(room)] for room in score.THRESHOLDS}
+    assert {room: max(map(len, tiers)) for room, tiers in rooms.items()} == {"theory": 1, "toy": 1, "empirical": 2}
+    for first, second in rooms["empirical"]:
+        assert first
+        assert not set(first) & set(second)
+
+
+def test_a_module_that_its_package_passes_on_is_used_by_those_that_import_the_package():
+    assert "tests/empirical/control/test_best_of.py" in files_of("empirical.control.policies")
 
 
 def test_the_stored_sample_is_of_its_room_and_explained():
