@@ -263,12 +263,13 @@ def test_a_module_that_its_package_passes_on_is_used_by_those_that_import_the_pa
     assert "tests/empirical/control/test_best_of.py" in files_of("empirical.control.policies")
 
 
-def test_the_stored_sample_is_of_its_room_and_explained():
-    with score.table_of("toy").open(encoding="utf-8") as file:
+@pytest.mark.parametrize(("room", "sample"), [("toy", 8), ("empirical", 2)])
+def test_the_stored_sample_is_of_its_room_and_explained(room, sample):
+    with score.table_of(room).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [one["module"] for one in rows] == sorted({one["module"] for one in rows})
-    assert {one["module"] for one in rows} <= set(modules_of("toy"))
+    assert {one["module"] for one in rows} <= set(modules_of(room))
     for one in rows:
         mutants, sampled, killed, triaged = (int(one[name]) for name in ("mutants", "sampled", "killed", "triaged"))
-        assert sampled == min(mutants, 8), one
+        assert sampled == min(mutants, sample), one
         assert sampled - killed == triaged, one

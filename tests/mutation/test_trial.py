@@ -70,6 +70,12 @@ def test_tests_that_say_nothing_are_refused(tmp_path, wrong, said):
     assert not done.stdout
 
 
+def test_a_conftest_that_a_mutant_breaks_is_a_failure(tmp_path):
+    (tmp_path / "conftest.py").write_text("import os\nassert os.environ['MUTANT_UNDER_TEST'] != 'unimportable'\n")
+    done = tried(tmp_path, TESTS.replace('"unimportable"', '"x"'), "unimportable", "unseen")
+    assert done.stdout == "    unimportable: killed\n    unseen: survived\n", done.stderr
+
+
 SECOND = """
 import os
 mutant = os.environ["MUTANT_UNDER_TEST"]
