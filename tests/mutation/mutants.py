@@ -20,6 +20,9 @@ from tests.mutation.sources import ROOT, source_of, tiers_of
 
 TRIAL = ROOT / "tests/mutation/trial.py"
 MUTMUT = str(Path(sys.executable).with_name("mutmut"))
+# As tests/conftest.py has them, which comes too late where libraries are imported before it.
+SETTINGS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HF_HUB_OFFLINE"), "1")
+SETTINGS |= {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false"}
 KILLED = {"killed", "timeout", "segfault"}
 SURVIVED = {"survived", "no tests"}
 RESULT = re.compile(r"\s+(?P<name>[\w.]+__mutmut_\d+): (?P<status>[a-z ]+)")
@@ -162,8 +165,9 @@ def drawn(known: Sequence[str], module: str, sample: int | None, seed: int) -> l
 
 def _call(folder: Path, command: Sequence[str], only: Iterable[str] = (), text: str = "") -> str:
     """What a command prints in a folder, its lines restricted to those that name one of `only`."""
-    environment = os.environ | {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | SETTINGS, input=text, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise ValueError(f"{' '.join(command[:3])} ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
     wanted = set(only)
