@@ -9,7 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ARRAY_RULES = {"adaptors", "arrays", "best_of", "certificates", "guidance", "information"}
 """Modules that tests/theory/test_array_contract.py tests as well."""
-SLOW: frozenset[str] = frozenset()
+_SLOW = {
+    "": "accelerator align alignment_distance intervals prefix_training real strict",
+    "benchmarks/": "contenders control",
+    "control/": "blockwise tokenwise",
+    "engines/": "attention compiled drawing ray vllm vllm_real",
+    "guidance/": "engine",
+    "studies/": "findings run verdict",
+    "studies/controlled/": "answering run",
+}
+SLOW = {f"tests/empirical/{folder}test_{name}.py" for folder, names in _SLOW.items() for name in names.split()}
 """Test files of empirical/ that take more than 10 s without a mutant, or need a graphics card or vLLM."""
 
 
