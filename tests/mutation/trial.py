@@ -112,6 +112,10 @@ def forked(mutant: str, run: Callable[[], int], limit: int) -> str:
     return "survived" if code == 0 else SPECIAL.get(code, "killed")
 
 
+class NeverThere(SystemExit):
+    """The tests do not call the module's functions."""
+
+
 def verdicts(tests: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     """What the tests say of each mutant; before that, of nothing (must live) and a failure at the first call (not)."""
     before = _work()
@@ -123,7 +127,8 @@ def verdicts(tests: Sequence[str], names: Sequence[str]) -> dict[str, str]:
 
     for name, expected in (("", "survived"), ("fail", "killed")):
         if (found := forked(name, asked, limit)) != expected:
-            raise SystemExit(f"the control {name!r} was {found}: the tests depend on their order, or never get there")
+            refused = NeverThere if found == "survived" else SystemExit
+            raise refused(f"the control {name!r} was {found}: the tests depend on their order, or never get there")
     return {name: forked(name, asked, limit) for name in names}
 
 
@@ -134,15 +139,19 @@ def _work() -> float:
 
 
 def main(tiers: Sequence[Sequence[str]], names: Sequence[str], libraries: Sequence[str] = LIBRARIES) -> None:
-    """Try each mutant on the first files; what survives them on the next, if there are any."""
+    """Try each mutant on the first files; what survives them on the next, if these ever get there."""
     for library in libraries:
         importlib.import_module(library)
     gc.freeze()  # or pytest would search all of them for garbage in every fork, which took half of the time
     sys.path.insert(0, os.getcwd())
     found = dict.fromkeys(names, "survived")
-    for tests in filter(None, tiers):
-        if lived := [name for name in names if found[name] == "survived"]:
-            found |= verdicts(tests, lived)
+    for place, tests in enumerate(tiers):
+        if tests and (lived := [name for name in names if found[name] == "survived"]):
+            try:
+                found |= verdicts(tests, lived)
+            except NeverThere:
+                if place == 0:
+                    raise
     print("".join(f"    {name}: {verdict}\n" for name, verdict in found.items()), end="")
 
 
