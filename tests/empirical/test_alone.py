@@ -1,5 +1,6 @@
 """The prior's score without the prompt: of the model's own start token, one row a cell, in the rows' order."""
 
+import copy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -27,6 +28,13 @@ def test_scores_are_those_of_a_pass_behind_the_start_token(triple, rows, few_sch
     expected = answer_log_prob(triple.prior.network, [triple.prior.eos], answers).detach()
     np.testing.assert_allclose(found.log_prior_alone, expected, atol=1e-4)  # float32 sums over six tokens
     assert np.abs(found.log_prior_alone - found.log_prior).max() > 0.1, "the prompt matters to the tiny model"
+
+
+def test_strict_mode_is_passed_on(triple, rows):
+    """It is refused off the processor; "meta" is a device that every machine has."""
+    elsewhere = replace(triple.prior, network=copy.deepcopy(triple.prior.network).to("meta"))
+    with pytest.raises(ValueError, match="strict mode runs on the processor"):
+        log_prior_alone(elsewhere, rows, strict=True)
 
 
 def test_bos_where_there_is_one(triple):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import processors
 
 from empirical.checkpoints import ModelError
-from empirical.conversations import OPENING, exchange_ids, opening_ids, with_one_bos
+from empirical.conversations import OPENING, dialogue_ids, exchange_ids, opening_ids, with_one_bos
 from empirical.tiny import EOS
 
 BOS = "Ā"  # a letter of the tiny tokenizer's alphabet, made special
@@ -75,6 +75,19 @@ def test_exchanges_have_one_bos_too(made):
             assert ids.count(tokenizer.bos_token_id) == (written or adds.startswith(BOS))
             assert ids.count(tokenizer.eos_token_id) == 1
             assert ids[-1] == tokenizer.eos_token_id
+
+
+def test_a_template_s_text_gets_nothing_that_the_tokenizer_would_add(made):
+    for adds in ("$A", f"$A {EOS}", f"{BOS} $A {EOS}"):
+        tokenizer = made(True, adds, PLAIN)
+        assert tokenizer.eos_token_id not in exchange_ids(tokenizer, "Hello", "yes")
+
+
+def test_turns_alternate_and_the_last_one_opens_an_answer(made):
+    spoken = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }};{% endfor %}"
+    tokenizer = made(template=spoken + "{% if add_generation_prompt %}assistant:{% endif %}")
+    ids = dialogue_ids(tokenizer, ["hi", "yes?", "no"])
+    assert tokenizer.decode(ids) == "user: hi;assistant: yes?;user: no;assistant:"
 
 
 @given(ids=st.lists(st.integers(0, 3), max_size=6), bos=st.sampled_from([None, True, False]))

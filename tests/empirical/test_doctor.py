@@ -44,7 +44,7 @@ def test_packages_are_held_to_the_pins(monkeypatch):
     monkeypatch.setattr(doctor, "version", lambda name: versions[name])
     monkeypatch.setattr(doctor, "_there", lambda name: True)
     [found] = doctor.packages()
-    assert (found.ok, found.found) == (True, "2 of 2 as pinned")
+    assert (found.what, found.ok, found.found) == ("packages", True, "2 of 2 as pinned")
     versions["numpy"] = "2.5.0"
     wrong, found = doctor.packages()
     assert (wrong.ok, found.ok, wrong.advice) == (False, False, 'run `pip install "numpy~=2.4.0"`')

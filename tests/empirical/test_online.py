@@ -145,6 +145,22 @@ def test_the_kl_that_a_step_reports_is_the_policys_and_never_negative(prior):
     assert np.std(exact_kl) < np.std(log_ratio)
 
 
+def test_a_step_reports_the_means_over_its_prompts(prior):
+    reward, network, prompts = random_reward(), moved(prior), ["a b", "c", "d"]
+    recipe = Recipe(beta=BETA, max_new=2, prompts_a_step=3, answers_a_step=4)
+    reported = online(IPO, prior, reward, prompts, recipe)(network, 0)
+    rows = []
+    for pool in on_policy(prior, reward, prompts, recipe, IPO.name)(network, 0):
+        tokens, spent = (
+            one.detach().double() for one in step_figures(network, prior.network, pool.prompt, pool.answers)
+        )
+        log_ratio = (tokens.sum(1) - pool.log_prior).numpy()
+        loss, _ = mean_pair_loss(IPO, log_ratio, pool.reward.numpy(), BETA, Labels.REWARD)
+        rows.append((loss, float(pool.reward.mean()), float(spent.sum(1).mean())))
+    means = dict(zip(("loss", "reward", "kl"), np.mean(rows, axis=0), strict=True))
+    assert reported == pytest.approx(means, abs=1e-6)  # float32 laws
+
+
 @pytest.mark.parametrize("objective", [DPO, IPO])
 def test_a_killed_run_ends_with_the_same_weights(prior, tmp_path, monkeypatch, objective):
     """Killed after every step in turn; the last bits agree."""

@@ -19,6 +19,7 @@ def test_prompts_of_passages():
     assert first == question_on(own_passages()[0].text, TASK)
     assert first.endswith(TASK)
     assert first != second
+    assert passage_prompts(1) == [first]
     for count in (0, 41):
         with pytest.raises(InputError, match=f"40 embedded passages, not {count}"):
             passage_prompts(count)

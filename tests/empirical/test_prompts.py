@@ -13,7 +13,7 @@ def test_two_hundred_short_distinct_prompts_in_two_halves():
     prompts = own_prompts()
     assert len(prompts) == len(set(prompts)) == 200
     assert all(5 < len(prompt) < 120 for prompt in prompts)
-    assert not set(study_prompts(100)) & set(alignment_prompts())
+    assert [*study_prompts(100), *alignment_prompts()] == prompts
     assert len({prompt_id(prompt) for prompt in prompts}) == 200
 
 

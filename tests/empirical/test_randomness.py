@@ -31,6 +31,11 @@ def test_every_name_matters(prompt, scheme, sample):
     assert not any(np.isin(base, other).any() for other in others)
 
 
+@given(st.integers(2**60, 2**63 - 2))
+def test_large_seeds_are_not_rounded(seed):
+    assert not np.isin(uniforms(seed, "p", "s", 0, 4), uniforms(seed + 1, "p", "s", 0, 4)).any()
+
+
 def first_draws(rng):
     """The first uniform of 20,000 answers, under a seed of their own."""
     seed = int(rng.integers(2**62))

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empirical.scoring import score
+from empirical.scoring import answer_log_prob, score
 
 
 def oracle(model, prompt, answer, layer):
@@ -30,6 +30,13 @@ def test_each_answer_as_if_alone(triple, data):
         log_p, features = oracle(model, prompt, answer, 1)
         assert scores.log_prob[number].item() == pytest.approx(log_p.item(), abs=1e-4)  # float32, nine tokens
         torch.testing.assert_close(scores.features[number], features, atol=1e-5, rtol=1e-4)
+
+
+def test_the_scores_that_gradients_go_through_are_each_answer_s_alone_too(triple):
+    model, answers = triple.prior, [[5, 6, 7, 8], [9], [5, 0]]
+    expected = [oracle(model, [1, 2], answer, 1)[0].item() for answer in answers]
+    found = answer_log_prob(model.network, [1, 2], answers)
+    assert found.tolist() == pytest.approx(expected, abs=1e-4)  # float32, four tokens
 
 
 def test_eos_counts_in_the_sum_but_not_in_the_features(triple):

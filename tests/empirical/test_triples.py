@@ -1,5 +1,6 @@
 """The triples that a command names."""
 
+import copy
 import shutil
 
 import pytest
@@ -10,7 +11,7 @@ from empirical.models import load
 from empirical.presets import PRESETS
 from empirical.rewards import LengthReward, SecretReward, load_head
 from empirical.training import Recipe, save_adapter, with_new_adapter
-from empirical.triples import check_device, default_triple, shipped, users_triple
+from empirical.triples import check_device, default_triple, matched, shipped, users_triple
 
 
 def test_smoke_is_tiny(tmp_path):
@@ -49,6 +50,14 @@ def test_what_is_not_named_is_the_default(monkeypatch, tiny_folder):
     assert isinstance(triple.reward, SecretReward)
     with pytest.raises(InputError, match=r"Pass --aligned.*empirical\.align"):
         users_triple(str(tiny_folder / "prior"), "", "secret", "cpu")
+
+
+def test_a_pad_token_that_training_added_is_cut_away(triple):
+    aligned = copy.deepcopy(triple.aligned)
+    aligned.tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    aligned.network.resize_token_embeddings(258)
+    assert max(aligned.tokenizer.get_vocab().values()) == 257 == triple.prior.network.config.vocab_size
+    assert matched("padded", triple.prior, aligned, SecretReward()).aligned.network.config.vocab_size == 257
 
 
 def test_nothing_was_aligned(tiny_folder, tmp_path):

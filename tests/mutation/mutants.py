@@ -16,10 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.mutation.sources import ROOT, files_of, source_of
+from tests.mutation.sources import ROOT, source_of, tiers_of
 
 TRIAL = ROOT / "tests/mutation/trial.py"
 MUTMUT = str(Path(sys.executable).with_name("mutmut"))
+# As tests/conftest.py has them, which comes too late where libraries are imported before it.
+SETTINGS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HF_HUB_OFFLINE"), "1")
+SETTINGS |= {"PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false"}
 KILLED = {"killed", "timeout", "segfault"}
 SURVIVED = {"survived", "no tests"}
 RESULT = re.compile(r"\s+(?P<name>[\w.]+__mutmut_\d+): (?P<status>[a-z ]+)")
@@ -115,9 +118,9 @@ def changed(difference: str) -> Change:
 
 def measure(module: str, folder: Path, sample: int | None = None, seed: int = 0) -> Outcome:
     """Run the mutants of a module (all, or a seeded sample) in `folder`. Raises ValueError without a whole report."""
-    source, tests = source_of(module), files_of(module)
+    source, tiers = source_of(module), tiers_of(module)
     room = source.partition("/")[0]
-    prepare(folder, room, source, tests)
+    prepare(folder, room, source, tiers[0])
     known = json.loads(_call(folder, [sys.executable, "-c", NAMES]).splitlines()[-1])
     names = drawn(known, module, sample, seed)
     if not names:
@@ -127,7 +130,7 @@ def measure(module: str, folder: Path, sample: int | None = None, seed: int = 0)
         (folder / "run.log").write_text(_call(folder, [MUTMUT, "run", "--max-children", "1", *only]))
         results = _call(folder, [MUTMUT, "results", "--all", "true"], names)
     else:
-        asked = json.dumps({"tests": tests, "names": names})
+        asked = json.dumps({"tiers": tiers, "names": names})
         results = _call(folder / "mutants", [sys.executable, str(TRIAL)], names, text=asked)
     statuses = parse(results)
     if statuses.keys() != set(names):
@@ -139,9 +142,10 @@ def measure(module: str, folder: Path, sample: int | None = None, seed: int = 0)
 
 def prepare(folder: Path, room: str, source: str, tests: Sequence[str]) -> None:
     """Copy what a module and its tests need, and say to mutmut and pytest what to do there."""
-    copied = {"theory": ["tests"], "toy": ["tests", "theory"]}.get(room, ["figures", "tests", "theory", "toy"])
+    copied = {"theory": ["tests"], "toy": ["tests", "theory"]}.get(room, ["docs", "figures", "tests", "theory", "toy"])
     for name in (room, *copied) if room != "theory" else ("theory", "tests/theory", "tests/statistical"):
-        ignored = shutil.ignore_patterns("__pycache__", *(["claims"] if name == "tests/theory" else []))
+        # What numba compiled goes along: it knows its source by the content.
+        ignored = shutil.ignore_patterns("*.pyc", *(["claims"] if name == "tests/theory" else []))
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     fixtures = (ROOT / "tests/conftest.py").read_text(encoding="utf-8") if room == "empirical" else ""
     (folder / "tests/conftest.py").write_text(fixtures + CONFTEST)
@@ -161,8 +165,9 @@ def drawn(known: Sequence[str], module: str, sample: int | None, seed: int) -> l
 
 def _call(folder: Path, command: Sequence[str], only: Iterable[str] = (), text: str = "") -> str:
     """What a command prints in a folder, its lines restricted to those that name one of `only`."""
-    environment = os.environ | {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | SETTINGS, input=text, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise ValueError(f"{' '.join(command[:3])} ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
     wanted = set(only)

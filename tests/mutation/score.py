@@ -3,12 +3,13 @@
     python -m tests.mutation.score [--room toy] [--modules toy.tilts] [--sample 8 --seed 0] [--work FOLDER]
 
 Each module is mutated by mutmut in a copy of its own, one mutant after another, and must be caught by the test file
-that mirrors it (in theory/ or by the contract of all array functions), with 20 hypothesis examples a test: a lower
-bound on what the whole suite catches. A survivor needs a reason in survivors.toml, where it is known by its change.
-With --sample that many mutants a module are drawn, and the score of the room is estimated, each module weighted by
-the number of its mutants, with a 95 % interval. Prints a table and one JSON line, updates the table that the report
-shows (not by a sample of theory/, of which all are known); ends with 1 if the score is too low, a survivor is
-unexplained, or a module could not be measured: the others are then measured all the same.
+that mirrors it (in theory/ or by the contract of all array functions; in empirical/ or by other fast files of the room
+that use it), with 20 hypothesis examples a test: a lower bound on what the whole suite catches. A survivor needs a
+reason in survivors.toml, where it is known by its change. With --sample that many mutants a module are drawn, and the
+score of the room is estimated, each module weighted by the number of its mutants, with a 95 % interval. Prints a table
+and one JSON line, updates the table that the report shows (not by a sample of theory/, of which all are known); ends
+with 1 if the score is too low, a survivor is unexplained, or a module could not be measured: the others are then
+measured all the same.
 """
 
 import argparse

@@ -9,6 +9,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ARRAY_RULES = {"adaptors", "arrays", "best_of", "certificates", "guidance", "information"}
 """Modules that tests/theory/test_array_contract.py tests as well."""
+_SLOW = {
+    "": "accelerator align alignment_distance intervals prefix_training real strict",
+    "benchmarks/": "contenders control",
+    "control/": "blockwise tokenwise",
+    "engines/": "attention compiled drawing ray vllm vllm_real",
+    "guidance/": "engine",
+    "studies/": "findings run verdict",
+    "studies/controlled/": "answering run",
+}
+SLOW = {f"tests/empirical/{folder}test_{name}.py" for folder, names in _SLOW.items() for name in names.split()}
+"""Test files of empirical/ that take more than 10 s without a mutant, or need a graphics card or vLLM."""
 
 
 def modules_of(room: str) -> list[str]:
@@ -50,14 +61,44 @@ def files_of(module: str) -> list[str]:
     return [f"tests/theory/test_{name}.py" for name in (module, *mine, *rules)]
 
 
+def tiers_of(module: str) -> list[list[str]]:
+    """The test files asked first, then in empirical/ those asked about what survives them: others that use the module.
+
+    These import it by name; if no other does, they answer for the modules that import it. No slow ones.
+    """
+    first = files_of(module)
+    if not module.startswith("empirical."):
+        return [first]
+    others = set(_importers(module)) - set(first) or set(_of_users(module)) - set(first)
+    return [first, sorted(others - SLOW)]
+
+
 def _elsewhere(module: str) -> list[str]:
-    room, (above, _, stem) = module.partition(".")[0], module.rpartition(".")
-    mirror = ROOT / "tests" / Path(source_of(module)).with_name(f"test_{stem}.py")
+    mirror = ROOT / "tests" / Path(source_of(module)).with_name(f"test_{module.rpartition('.')[2]}.py")
     if mirror.is_file():
         return [mirror.relative_to(ROOT).as_posix()]
-    name = re.compile(rf"(from|import) {re.escape(module)}\b|from {re.escape(above)} import .*\b{stem}\b")
-    paths = [path for path in sorted((ROOT / "tests" / room).rglob("test_*.py")) if "claims" not in path.parts]
-    if found := [path.relative_to(ROOT).as_posix() for path in paths if name.search(path.read_text(encoding="utf-8"))]:
-        return found
-    users = [user for user in modules_of(room) if name.search((ROOT / source_of(user)).read_text(encoding="utf-8"))]
-    return sorted({file for user in users if user != module for file in _elsewhere(user)})
+    return _importers(module) or _of_users(module)
+
+
+def _named(module: str) -> re.Pattern[str]:
+    """What an import of a module looks like, also from its package if that passes it on."""
+    above, _, stem = module.rpartition(".")
+    name = rf"(from|import) {re.escape(module)}\b|from {re.escape(above)} import .*\b{stem}\b"
+    package = (ROOT / above.replace(".", "/") / "__init__.py").read_text(encoding="utf-8")
+    return re.compile(rf"{name}|from {re.escape(above)} import" if re.search(name, package) else name)
+
+
+def _importers(module: str) -> list[str]:
+    """The test files of the room that import a module by name."""
+    tests = ROOT / "tests" / module.partition(".")[0]
+    paths = [path for path in sorted(tests.rglob("test_*.py")) if "claims" not in path.parts]
+    name = _named(module)
+    return [path.relative_to(ROOT).as_posix() for path in paths if name.search(path.read_text(encoding="utf-8"))]
+
+
+def _of_users(module: str) -> list[str]:
+    """The test files that answer for the modules of the room that import this one."""
+    name = _named(module)
+    users = [user for user in modules_of(module.partition(".")[0]) if user != module]
+    using = [user for user in users if name.search((ROOT / source_of(user)).read_text(encoding="utf-8"))]
+    return sorted({file for user in using for file in _elsewhere(user)})

@@ -9,7 +9,7 @@ import pytest
 from tests.mutation import score
 from tests.mutation.mutants import Outcome, changed, drawn, parse
 from tests.mutation.score import main, passed, row, update, verdict
-from tests.mutation.sources import ROOT, files_of, modules_of, source_of
+from tests.mutation.sources import ROOT, SLOW, files_of, modules_of, source_of, tiers_of
 from tests.mutation.triage import read_triage
 
 REPORT = """\
@@ -246,12 +246,30 @@ def test_a_module_of_another_room_answers_to_its_mirror_or_to_those_that_use_it(
     assert not [module for room in score.THRESHOLDS for module in modules_of(room) if "claims" in module]
 
 
-def test_the_stored_sample_is_of_its_room_and_explained():
-    with score.table_of("toy").open(encoding="utf-8") as file:
+def test_in_empirical_other_fast_files_that_use_a_module_are_asked_second():
+    by_name, of_its_user = ("tests/empirical/judging/test_fit.py", "tests/empirical/studies/guided/test_run.py")
+    assert tiers_of("empirical.judging.heads") == [["tests/empirical/judging/test_heads.py"], [by_name]]
+    assert tiers_of("empirical.guidance.weak") == [["tests/empirical/guidance/test_weak.py"], [of_its_user]]
+    assert tiers_of("empirical.lengths")[1] == []  # test_findings.py, which answers for its user, is slow
+    assert all((ROOT / file).is_file() for file in SLOW)
+    rooms = {room: [tiers_of(module) for module in modules_of(room)] for room in score.THRESHOLDS}
+    assert {room: max(map(len, tiers)) for room, tiers in rooms.items()} == {"theory": 1, "toy": 1, "empirical": 2}
+    for first, second in rooms["empirical"]:
+        assert first
+        assert not set(first) & set(second)
+
+
+def test_a_module_that_its_package_passes_on_is_used_by_those_that_import_the_package():
+    assert "tests/empirical/control/test_best_of.py" in files_of("empirical.control.policies")
+
+
+@pytest.mark.parametrize(("room", "sample"), [("toy", 8), ("empirical", 2)])
+def test_the_stored_sample_is_of_its_room_and_explained(room, sample):
+    with score.table_of(room).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [one["module"] for one in rows] == sorted({one["module"] for one in rows})
-    assert {one["module"] for one in rows} <= set(modules_of("toy"))
+    assert {one["module"] for one in rows} <= set(modules_of(room))
     for one in rows:
         mutants, sampled, killed, triaged = (int(one[name]) for name in ("mutants", "sampled", "killed", "triaged"))
-        assert sampled == min(mutants, 8), one
+        assert sampled == min(mutants, sample), one
         assert sampled - killed == triaged, one

@@ -1,14 +1,16 @@
 """The mutants of one module, each tried in a process of its own; run in the folder of the mutated copy.
 
-    echo '{"tests": ["tests/toy/test_tilts.py"], "names": ["toy.tilts.x_tilted__mutmut_1"]}' | python trial.py
+    echo '{"tiers": [["tests/toy/test_tilts.py"]], "names": ["toy.tilts.x_tilted__mutmut_1"]}' | python trial.py
 
 mutmut's own runner asks of each mutant only the tests that called its function when nothing was mutated, and forks
 processes that have already run them: a fixture of a whole file then counts for the first test that uses it, and what
 was cached stays cached. Here libraries are imported once, our own modules afresh under each mutant, and every test of
-the files is asked, the quick ones first, until one fails. Prints a line a mutant, as mutmut does.
+the files is asked, the quick ones first, until one fails; what survives one tier of files is asked of the next. Prints
+a line a mutant, as mutmut does.
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -23,7 +25,7 @@ from pathlib import Path
 import pytest
 
 LIBRARIES = ("hypothesis", "mutmut.mutation.trampoline", "numpy", "pandas", "scipy.optimize", "scipy.stats")
-HEAVY = ("torch", "transformers", "peft")  # for empirical/ alone
+HEAVY = ("torch", "transformers", "peft", "numba")  # for empirical/ alone
 SPECIAL = {-signal.SIGXCPU: "timeout", -signal.SIGALRM: "timeout", -signal.SIGSEGV: "segfault"}
 ASLEEP = 30
 """Seconds by the clock for each second of work after which a process is thought to wait for ever."""
@@ -105,31 +107,55 @@ def forked(mutant: str, run: Callable[[], int], limit: int) -> str:
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with contextlib.suppress(ProcessLookupError):  # processes that the test had started
         os.killpg(pid, signal.SIGKILL)
-    if code in (4, 5):
-        raise SystemExit(f"pytest found no tests for {mutant!r}: {code}")
+    if code in (4, 5) and not mutant:  # under a mutant 4 is a conftest.py that cannot be imported
+        raise SystemExit(f"pytest found no tests: {code}")
     return "survived" if code == 0 else SPECIAL.get(code, "killed")
 
 
-def main(tests: Sequence[str], names: Sequence[str], libraries: Sequence[str] = LIBRARIES) -> None:
-    """Try each mutant; before that, nothing (which must live) and a failure at the first call (which must not)."""
-    for library in libraries:
-        importlib.import_module(library)
-    sys.path.insert(0, os.getcwd())
+class NeverThere(SystemExit):
+    """The tests do not call the module's functions."""
+
+
+def verdicts(tests: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """What the tests say of each mutant; before that, of nothing (must live) and a failure at the first call (not)."""
+    before = _work()
     order = QuickFirst(clean(tests))
-    work = resource.getrusage(resource.RUSAGE_CHILDREN)
-    limit = 8 + round(4 * (work.ru_utime + work.ru_stime))  # an endless loop: four times the clean time and 8 s
+    limit = 8 + round(4 * (_work() - before))  # an endless loop: four times the clean time and 8 s
 
     def asked() -> int:
         return int(pytest.main([*OPTIONS, *tests], plugins=[order]))
 
     for name, expected in (("", "survived"), ("fail", "killed")):
         if (found := forked(name, asked, limit)) != expected:
-            raise SystemExit(f"the control {name!r} was {found}: the tests depend on their order, or never get there")
-    for name in names:
-        print(f"    {name}: {forked(name, asked, limit)}", flush=True)
+            refused = NeverThere if found == "survived" else SystemExit
+            raise refused(f"the control {name!r} was {found}: the tests depend on their order, or never get there")
+    return {name: forked(name, asked, limit) for name in names}
+
+
+def _work() -> float:
+    """The seconds that forks worked so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main(tiers: Sequence[Sequence[str]], names: Sequence[str], libraries: Sequence[str] = LIBRARIES) -> None:
+    """Try each mutant on the first files; what survives them on the next, if these ever get there."""
+    for library in libraries:
+        importlib.import_module(library)
+    gc.freeze()  # or pytest would search all of them for garbage in every fork, which took half of the time
+    sys.path.insert(0, os.getcwd())
+    found = dict.fromkeys(names, "survived")
+    for place, tests in enumerate(tiers):
+        if tests and (lived := [name for name in names if found[name] == "survived"]):
+            try:
+                found |= verdicts(tests, lived)
+            except NeverThere:
+                if place == 0:
+                    raise
+    print("".join(f"    {name}: {verdict}\n" for name, verdict in found.items()), end="")
 
 
 if __name__ == "__main__":
     asked_for = json.load(sys.stdin)
     heavy = HEAVY if any(name.startswith("empirical.") for name in asked_for["names"]) else ()
-    main(asked_for["tests"], asked_for["names"], (*LIBRARIES, *heavy))
+    main(asked_for["tiers"], asked_for["names"], (*LIBRARIES, *heavy))

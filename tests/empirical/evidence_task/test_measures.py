@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empirical.evidence_task.items import own_items
-from empirical.evidence_task.measures import common_found, distinct, found, overlap
+from empirical.evidence_task.measures import common_found, distinct, found, overlap, self_bleu
 from empirical.evidence_task.words import STOP_WORDS, content, words
 
 ITEMS = {item.id: item for item in own_items()}
@@ -150,3 +150,12 @@ def test_distinct_ignores_the_order_of_texts_and_falls_with_copies(texts, n):
     assert distinct(texts[::-1], n) == once or math.isnan(once)
     if not math.isnan(once):
         assert distinct(texts * 2, n) == once / 2
+
+
+def test_self_bleu():
+    """Of five words the last differs: 4, 3, 2, 1 of 5, 4, 3, 2 n-grams agree, and BLEU is their geometric mean."""
+    pair = ["one two three four five", "one two three four six"]
+    assert self_bleu(pair) == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** (1 / 4))
+    assert self_bleu([*pair, pair[0]]) == pytest.approx((2 + self_bleu(pair)) / 3)  # two of three have their like
+    assert self_bleu(pair[:1] * 3) == 1
+    assert math.isnan(self_bleu(pair[:1]))

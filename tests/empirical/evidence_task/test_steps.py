@@ -1,9 +1,10 @@
 """Labels of steps: against characters labelled one by one, with a byte tokenizer, a coarse one and SmolLM2's."""
 
+import copy
 from types import SimpleNamespace
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from empirical.errors import InputError
@@ -12,6 +13,7 @@ from empirical.evidence_task.items import own_items
 from empirical.evidence_task.steps import fixed_answer, steps
 from empirical.fetch import SMOLLM2, FetchError
 from empirical.models import unpacked
+from empirical.tiny import EOS
 
 ITEMS = own_items()
 LETTER = {"opening": "o", "frame": "f", "evidence": "E", "end": "e"}
@@ -79,6 +81,15 @@ def test_all_items_with_the_tiny_tokenizer(tiny):
 
 def test_all_items_with_the_real_tokenizer(real):
     check_all(real)
+
+
+def test_no_special_token_is_a_step(tiny):
+    adding = copy.deepcopy(tiny)
+    ends = processors.TemplateProcessing(single=f"{EOS} $A {EOS}", special_tokens=[(EOS, 0)])
+    adding.backend_tokenizer.post_processor = ends
+    answer = fixed_answer(ITEMS[0])
+    assert adding(answer.text)["input_ids"][0] == 0  # the planted addition is there
+    assert steps(adding, answer) == steps(tiny, answer)
 
 
 def test_the_real_tokenizer_on_one_answer(real):

@@ -21,6 +21,7 @@ def test_the_noise_is_as_large_as_asked_and_the_embeddings_are_shared(triple):
         else:
             assert torch.equal(one, other)
     assert weak.sha256 != model.sha256
+    assert weak.name == f"{model.name} with noise 0.5"
 
 
 def test_no_noise_is_the_model(triple):

@@ -27,6 +27,20 @@ def test_the_planted_direction():
     assert weight[0] == pytest.approx(3.0, abs=0.5)  # a standard error is 0.15
 
 
+def test_the_ridge_is_the_one_that_serves_held_out_pairs_best():
+    """Nothing can be learned of noise, so that it asks for the largest; a strong direction asks for less."""
+    noise = np.random.default_rng(0).standard_normal((200, 50))
+    assert fitted(Pairs(noise, np.arange(200), np.arange(200) % 5, np.ones(200)))[1] == max(heads.RIDGES)
+    assert fitted(drawn(0, 2000))[1] < max(heads.RIDGES)
+
+
+def test_the_units_of_a_feature_do_not_matter():
+    pairs, units = drawn(1, 200), 10.0 ** np.arange(-3, 3)
+    weight, ridge = fitted(Pairs(pairs.differences * units, pairs.question, pairs.fold, pairs.tokens))
+    assert ridge == fitted(pairs)[1]
+    np.testing.assert_allclose(weight * units, fitted(pairs)[0], rtol=1e-6)  # one minimum, rounded otherwise
+
+
 def test_sides_do_not_matter():
     """Calling every second pair the other way round, features and all, changes no weight."""
     pairs = drawn(1, 200)

@@ -42,6 +42,8 @@ def test_llama_by_hand():
     assert parts["cache"] == 64 * 256 * 524_288
     # A copy has no embedding of its own, and its head in float32 is as large as both in bfloat16.
     assert parts["its copy"] == parts["prior's copy"] == parts["prior"]
+    # 1,024 positions are read together: of five rows, as 1,024 = 4 x 211 + 180, each with the cache of one layer.
+    assert parts["activations"] == 2 * 1024 * (3 * 11008 + 4 * 4096) + 5 * 256 * 524_288 / 32
     assert memory(LLAMA, RUN)["prior"] == 4 * 6_738_415_616
     assert memory(LLAMA, RUN)["reward model"] == 0
 

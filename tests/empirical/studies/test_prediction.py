@@ -1,5 +1,6 @@
 """The prediction study on the tiny triple: tables, resuming, evidence and its controls, the registered rule."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,13 @@ def study(triple, few_schemes, small, tmp_path_factory):
     shards = Shards(results.samples, "tiny", fingerprint(triple, few_schemes, small))
     rows = collect(triple, PROMPTS, few_schemes, small, shards)
     return results, rows, prediction.run(results, triple, PROMPTS, rows, few_schemes, small, real=True)
+
+
+@pytest.fixture
+def copied(study, tmp_path):
+    """Results that a test may change, and the sampled rows."""
+    results, rows, _ = study
+    return Results(shutil.copytree(results.folder, tmp_path / "copied")), rows
 
 
 def table(results, name):
@@ -71,8 +79,8 @@ def test_the_corpus_is_not_the_rows_that_are_predicted(study, triple, few_scheme
     assert (both.log_aligned != both.log_aligned_drawn).mean() > 0.9
 
 
-def test_a_second_run_reads_what_is_there_and_mends_what_is_damaged(study, triple, few_schemes, small, monkeypatch):
-    results, rows, _ = study
+def test_a_second_run_reads_what_is_there_and_mends_what_is_damaged(copied, triple, few_schemes, small, monkeypatch):
+    results, rows = copied
     before = table(results, "tan_prediction")
     scored = []
     score = prediction.score_schemes
@@ -102,9 +110,8 @@ def test_the_entry_stands_and_random_models_prove_nothing(study):
     assert entry("tiny", 10, 6, True, read, [*found.checks, *found.controls], False, 0.0).verdict == "not-testable-here"
 
 
-def test_foretelling_needs_no_sampled_rows(study, triple, few_schemes, small):
-    results, rows, _ = study
-    prediction.run(results, triple, PROMPTS, rows, few_schemes, small, real=True)
+def test_foretelling_needs_no_sampled_rows(copied, triple, few_schemes, small):
+    results, _ = copied
     before = table(results, "tan_prediction")
     found = prediction.foretell(results, triple, PROMPTS, few_schemes, small)
     assert found.sampled.isna().all()
