@@ -99,8 +99,8 @@ def test_generate_draws_from_the_engines_law(triple):
 
 
 def first_tokens(rng, **more):
-    """2,000 first tokens of `generate`."""
-    inputs = batch(tiny(), PROMPTS[:1], copies=2_000)
+    """4,000 first tokens of `generate`."""
+    inputs = batch(tiny(), PROMPTS[:1], copies=4_000)
     processors = [AdaptorProcessor(ancestral())]
     return generate(tiny(), processors, 1, inputs, seed=seed_from(rng), **more)[:, -1].numpy()
 
@@ -114,7 +114,7 @@ FIRST = Randomised(
         "its own top_k = 50": partial(first_tokens, unsaid=["top_k"]),
         "temperature 1.3": partial(first_tokens, temperature=1.3),
     },
-    sample="2,000 tokens of 257, a mixture of Dirichlet laws against theirs",
+    sample="4,000 tokens of 257, a mixture of Dirichlet laws against theirs",
 )
 
 
