@@ -15,6 +15,15 @@ def with_axes(array: Array, least: int, name: str) -> Array:
     return array
 
 
+def shaped(array: Array, shape: tuple[int | None, ...], name: str) -> Array:
+    """Return the array unchanged, or raise a ValueError that names it where its shape is another; None is any size."""
+    fits = array.ndim == len(shape) and all(one in (None, size) for one, size in zip(shape, array.shape, strict=True))
+    if not fits:
+        asked = ", ".join("*" if one is None else str(one) for one in shape)
+        raise ValueError(f"{name} must have the shape [{asked}], not {list(array.shape)}.")
+    return array
+
+
 def validated(log_p: Array, name: str = "log_p") -> Array:
     """Return `log_p` unchanged, or raise a ValueError that names it.
 

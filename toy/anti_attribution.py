@@ -7,6 +7,7 @@ base success exceeds the logarithmic mean (M - m) / log(M / m); for large lambda
 import numpy as np
 import pandas as pd
 
+from theory.arrays import shaped
 from theory.guidance import classifier_guidance
 from theory.language_models import Floats
 from theory.literal_guidance import concavity_threshold, literal_guidance
@@ -18,7 +19,9 @@ SHARE = 0.4
 
 
 def logarithmic_mean(low: Floats, high: Floats) -> Floats:
-    """(M - m) / log(M / m) of success probabilities 0 < m < M."""
+    """(M - m) / log(M / m) of success probabilities. Raises ValueError unless 0 < m < M < inf."""
+    if not np.all((low > 0) & (low < high) & (high < np.inf)):
+        raise ValueError("a logarithmic mean needs success probabilities 0 < m < M.")
     return np.asarray((high - low) / np.log(high / low))
 
 
@@ -26,7 +29,10 @@ def successes(share: Floats, low: Floats, high: Floats, lam: float) -> dict[str,
     """Success probability of P_G, of the printed formula and of the printed objective's argmax: [N] each.
 
     share: P_G of the better token; low, high: the success probabilities of the two tokens; [N].
+    Raises ValueError on other shapes, and as the rules.
     """
+    for name, side in (("low", low), ("high", high)):
+        shaped(side, shaped(share, (None,), "share").shape, name)
     log_p, q = np.log(np.stack([1 - share, share], axis=-1)), np.stack([low, high], axis=-1)
     policies = {
         "base": log_p,
@@ -42,8 +48,10 @@ def phases(points: int) -> pd.DataFrame:
     An odd number of points has a share of 1/2, where large lambda leaves a tie. Columns section, lam, ratio, share,
     base, printed, literal (success probabilities), lam_c, neutral (the share at which the base success is the
     logarithmic mean). Sections: `line`, lambda alone at Q = (.1, .9) and share .4; `ratio`, lambda and M / m at share
-    .4; `share`, lambda and share at Q = (.1, .9).
+    .4; `share`, lambda and share at Q = (.1, .9). Raises ValueError unless points >= 1.
     """
+    if points < 1:
+        raise ValueError(f"an axis needs at least one value, not {points}.")
     lams, line = np.geomspace(0.05, 50, points), np.geomspace(0.05, 50, 4 * points)
     fixed = np.full(points, HIGH / LOW)
     sections = {

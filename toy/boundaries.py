@@ -30,7 +30,8 @@ def echo(exponent: Floats, weighting: str, concentration: float = CONCENTRATION,
     """The echo of p_+ in the prior, in the limit of many objects.
 
     With k = alpha or alpha + 1: E G^s = Gamma(k + s)/Gamma(k), Cov(G^s, log G) = E G^s (psi(k + s) - psi(k)),
-    Var log G = psi'(k). weighting: uniform (k = alpha) or aligned. Raises ValueError on a bad parameter.
+    Var log G = psi'(k). weighting: uniform (k = alpha) or aligned. Raises ValueError on a bad parameter, and on
+    an exponent so large that Var f leaves the range of floats.
 
     >>> float(echo(np.array(0.5), "aligned").level.round(4))  # varentropy of p_+
     1.4333
@@ -40,10 +41,15 @@ def echo(exponent: Floats, weighting: str, concentration: float = CONCENTRATION,
         raise ValueError("the exponent must be a positive number.")
     if not (concentration > 0 and objects >= 2):
         raise ValueError("a world needs a positive concentration and at least two objects.")
+    if weighting not in ("uniform", "aligned"):
+        raise ValueError(f"objects are weighted uniform or aligned, not {weighting!r}.")
     k = concentration + {"uniform": 0, "aligned": 1}[weighting]
-    first = np.exp(gammaln(k + s) - gammaln(k))
-    second = np.exp(gammaln(k + 2 * s) - gammaln(k))
+    with np.errstate(over="ignore"):
+        first = np.exp(gammaln(k + s) - gammaln(k))
+        second = np.exp(gammaln(k + 2 * s) - gammaln(k))
     unit = (objects * concentration) ** -s
+    if not np.all(np.isfinite(second) & (unit**2 >= np.finfo(float).tiny) & np.isfinite(unit)):
+        raise ValueError("the exponent is too large: floats do not hold the moments of p_+^s.")
     level = np.full(s.shape, polygamma(1, k))
     return Echo(unit**2 * (second - first**2), level, unit * first * (digamma(k + s) - digamma(k)))
 
@@ -54,7 +60,12 @@ def predicted(
     """Var log p, Var r and their covariance for one string under a weighting: uniform, aligned or typical.
 
     typical: that of the means of corpora drawn from p_+, times N, where the selection shrinks Var l by kappa.
+    Raises ValueError on another weighting, unless noise >= 0 with a finite square and 0 <= kappa <= 1, and as `echo`.
     """
+    if not 0 <= kappa <= 1:
+        raise ValueError(f"a selection leaves a share of the variance in [0, 1], not {kappa}.")
+    if weighting not in WEIGHTINGS:
+        raise ValueError(f"no weighting is called {weighting!r}; known: {', '.join(WEIGHTINGS)}.")
     kind = "uniform" if weighting == "uniform" else "aligned"
     f, level, both = echo(exponent, kind, concentration)
     x = f + _noise_variance(noise)
@@ -68,6 +79,7 @@ def noise_threshold(
     """n* >= 0: log p and r correlate positively iff n < n*; 0 where no noise lets them: the shape of `exponent`.
 
     n*^2 = 3 (c - Var f - (1 - kappa) c (1 - c / Var l)) with c = Cov(f, l), and kappa = 1 but for typical corpora.
+    Raises ValueError as `predicted`.
     """
     silent = predicted(exponent, np.zeros_like(exponent), weighting, kappa, concentration)
     return np.asarray(np.sqrt(3 * np.maximum(0, silent.xr)))
@@ -76,19 +88,23 @@ def noise_threshold(
 def published_shrinkage(size: int, epsilon: float, concentration: float = CONCENTRATION) -> float:
     """kappa of the typical set |mean l + H| < epsilon of corpora of N strings, Gaussian mean.
 
-    Raises ValueError unless N >= 1 and epsilon > 0.
+    Raises ValueError unless N >= 1, epsilon > 0 and concentration > 0.
 
     >>> round(published_shrinkage(100_000, 0.001), 3)
     0.023
     """
     if size < 1 or not epsilon > 0:
         raise ValueError(f"N must be at least 1 and epsilon positive, not {size} and {epsilon}.")
+    if not concentration > 0:
+        raise ValueError(f"a world needs a positive concentration, not {concentration}.")
     atypical = normal_approximation(polygamma(1, concentration + 1), size, epsilon)
     return float(typical_shrinkage(1 - atypical))
 
 
 def _noise_variance(noise: Floats) -> Floats:
     n = np.asarray(noise, dtype=float)
-    if not np.all((n >= 0) & np.isfinite(n)):
-        raise ValueError("the noise must be a number >= 0.")
-    return n**2 / 3
+    with np.errstate(over="ignore"):
+        variance = n**2 / 3
+    if not np.all((n >= 0) & np.isfinite(variance)):
+        raise ValueError("the noise must be a number >= 0 with a finite square.")
+    return variance

@@ -14,6 +14,7 @@ Source: Little and Badawy, Causal bootstrapping, arXiv:1910.09648 (2019).
 import numpy as np
 import numpy.typing as npt
 
+from theory.arrays import shaped
 from theory.covariance import Covariance
 from toy.dirichlet import Floats
 
@@ -48,9 +49,12 @@ def indicator_kernel(labels: Labels, values: int) -> Floats:
 def frequencies(labels: Labels, strata: Labels) -> Floats:
     """p(x_n | u_n) as the share of observations of stratum u_n whose x is that of n: [n] and [n] -> [n].
 
+    Raises ValueError on other shapes.
+
     >>> frequencies(np.array([0, 1, 1, 1]), np.array([0, 0, 0, 1])).round(3).tolist()
     [0.333, 0.667, 0.667, 1.0]
     """
+    shaped(strata, shaped(labels, (None,), "labels").shape, "strata")
     _, both, together = np.unique(np.stack([labels, strata]), axis=1, return_inverse=True, return_counts=True)
     _, stratum, alone = np.unique(strata, return_inverse=True, return_counts=True)
     return np.asarray(together[both] / alone[stratum])
@@ -86,23 +90,32 @@ def backdoor_weights(kernel: Floats, density: Floats) -> Floats:
 def resampling_law(weights: Floats) -> Floats:
     """The law of one resampled observation when every x_b is taken equally often: [B, n] -> [n], sum 1.
 
-    An x_b without observations gives nothing. Raises ValueError if none has any.
+    An x_b without observations gives nothing. Raises ValueError if none has any, and unless weights are finite and
+    >= 0.
 
     >>> resampling_law(np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 2.0]])).tolist()
     [0.5, 0.25, 0.25]
     """
-    total = weights.sum(axis=-1)
-    if not (np.all(np.isfinite(total)) and np.any(total > 0)):
-        raise ValueError("no observation has a positive, finite weight at any value of x.")
+    total = _totals(weights)
     return np.asarray((weights[total > 0] / total[total > 0, None]).mean(axis=0))
 
 
 def resample(weights: Floats, per_value: int, rng: np.random.Generator) -> Labels:
     """Indices of the resampled observations, `per_value` with replacement for each x_b that has any: [B, n] -> [m].
 
-    Raises ValueError unless per_value >= 1.
+    Raises ValueError unless per_value >= 1, and as `resampling_law`.
     """
     if per_value < 1:
         raise ValueError(f"at least one observation must be drawn at each value of x, not {per_value}.")
-    laws = [row / row.sum() for row in weights if row.sum() > 0]
+    laws = [row / total for row, total in zip(weights, _totals(weights), strict=True) if total > 0]
     return np.concatenate([rng.choice(len(law), size=per_value, p=law) for law in laws])
+
+
+def _totals(weights: Floats) -> Floats:
+    """Each row's sum, [B, n] -> [B], or a ValueError."""
+    total: Floats = shaped(weights, (None, None), "weights").sum(axis=-1)
+    if not (np.all(np.isfinite(total)) and np.any(total > 0)):
+        raise ValueError("no observation has a positive, finite weight at any value of x.")
+    if np.any(weights < 0):
+        raise ValueError("a weight below 0 is no share of a resample.")
+    return total

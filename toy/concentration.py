@@ -87,11 +87,14 @@ def crossing(sizes: Iterable[int]) -> pd.DataFrame:
     """From which epsilon on Chernoff's bound is tighter than Chebyshev's, by N: epsilon in bits, x = N epsilon^2 / V.
 
     limit: the x of N -> inf, the larger root of 2 x = e^(x/2). exact: the truth at that epsilon, bound: both bounds.
+    Raises ValueError unless every N >= 1.
     """
     law = world().law
     limit = float(brentq(lambda x: np.log(2 * x) - x / 2, 3, 6))
     rows = []
     for size in sizes:
+        if size < 1:
+            raise ValueError(f"a corpus has at least one string, not {size}.")
         scale = float(np.sqrt(law.varentropy / size))
 
         def advantage(root: float, size: int = size, scale: float = scale) -> float:

@@ -48,8 +48,8 @@ def dirichlet_triple(
     for name, value in (("concentration", concentration), ("exponent", exponent)):
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} must be a positive number, not {value}.")
-    if not 0 <= noise < float("inf"):
-        raise ValueError(f"noise must be a number >= 0, not {noise}.")
+    if not 0 <= 2 * noise < float("inf"):  # the width of its interval
+        raise ValueError(f"noise must be a number >= 0, not {noise}, and half the largest float at most.")
     aligned = rng.dirichlet(np.full(objects, concentration))
     if not aligned.all():
         raise ValueError(f"concentration {concentration} is so small that a probability rounds to 0; raise it.")
@@ -60,6 +60,8 @@ def dirichlet_triple(
 
 def replayed_triple(noise: float = NOISE) -> Triple:
     """The published toy world, 1,000 objects, from NumPy's legacy stream with seed 42, bit for bit.
+
+    Raises ValueError as `dirichlet_triple`.
 
     >>> float(replayed_triple().log_prior.max().round(4))
     -6.3457

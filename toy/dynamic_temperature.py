@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize.elementwise import find_root
 
+from theory.arrays import shaped
 from theory.classifier_readings import base_guided
 from theory.guidance import gibbs, kl_guided_temperature
 from theory.information import entropy, kl
@@ -68,7 +69,9 @@ def tilted(tree: Tree, u: Floats, strength: Floats) -> Tree:
     """pi(a | s) ~ p(a | s) e^(strength u(s, a)), one strength a world: u [B, M, V], strength [B].
 
     With u = log p and s = 1/T - 1 it is temperature T, with u = log p / p^- classifier-free guidance.
+    Raises ValueError on other shapes, and as `theory.guidance.gibbs`.
     """
+    _of_worlds(tree, u, strength, "strength")
     return Tree(gibbs(tree.log_steps, _along(u, strength[:, None])))
 
 
@@ -78,7 +81,9 @@ def matching(
     """The strength s of each world at which the tilted tree measures `target`, [B]; NaN if none is found.
 
     It is sought where 1 / (1 + s), the temperature if u = log p, lies in the first bracket, then in the next.
+    Raises ValueError on other shapes.
     """
+    _of_worlds(tree, u, target, "target")
     log_steps, log_anchor = tree.log_steps, tree.log_prob
 
     def excess(softness: Floats, world: Floats) -> Floats:
@@ -99,8 +104,13 @@ def matching(
 def compare(world: World, dynamic: Tree, matched: str) -> tuple[dict[str, Floats], Floats, Floats]:
     """A dynamic temperature minus the static one of equal entropy (or KL): each measure [K], the residual of the match
     [K], nats, and the static temperatures [K]; K worlds in which an equal static one exists.
+
+    Raises ValueError on another measure, or where the dynamic policy is of other worlds.
     """
+    if matched not in MATCHED:
+        raise ValueError(f"what is matched must be one of {list(MATCHED)}, not {matched!r}.")
     prior, (measure, brackets) = world.prior, MATCHED[matched]
+    shaped(dynamic.log_steps, prior.log_steps.shape, "the dynamic policy")
     target = measure(dynamic.log_prob, prior.log_prob)
     strength = matching(prior, prior.log_steps, measure, target, brackets)
     kept = np.isfinite(strength)
@@ -117,6 +127,7 @@ def comparison(seed: int, worlds: int) -> pd.DataFrame:
     Columns family, sigma, matched, quantity, value, low, high: the mean difference (nats; `posterior`: a probability)
     and its 95 % interval; share, the part of the worlds in which it is positive by more than 1e-9; worlds, how many
     had a match; residual, the worst mismatch (nats); temperature, the mean static one.
+    Raises ValueError where fewer than two worlds have a match.
     """
     rows = []
     for number, (family, (make, rule)) in enumerate(FAMILIES.items()):
@@ -131,6 +142,12 @@ def comparison(seed: int, worlds: int) -> pd.DataFrame:
                     rows.append((family, sigma, matched, quantity, *mean_and_interval(values), share, *shared))
     names = ["family", "sigma", "matched", "quantity", "value", "low", "high", "share", "worlds", "residual"]
     return pd.DataFrame(rows, columns=[*names, "temperature"])
+
+
+def _of_worlds(tree: Tree, u: Floats, each: Floats, name: str) -> None:
+    batch = shaped(tree.log_steps, (None, None, None), "the tree").shape
+    shaped(u, batch, "u")
+    shaped(each, batch[:1], name)
 
 
 def _along(u: Floats, strength: Floats) -> Floats:

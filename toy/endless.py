@@ -26,6 +26,8 @@ def endless_mass(T: float) -> float:  # noqa: N803 (the field's symbol)
     alpha = _power(T)
     if T >= 1:
         return 0.0
+    if alpha > 500:  # all factors but the first, 1/2, are 1 to 150 digits, and the series would not be a number
+        return 0.5
     k, j = np.arange(1.0, SUMMED + 1), np.arange(1.0, TERMS + 1)
     tail = np.sum((-1) ** (j + 1) * zeta(j * alpha, SUMMED + 1) / j)
     return float(np.exp(-np.sum(np.log1p(k**-alpha)) - tail))
@@ -54,7 +56,10 @@ def log_normaliser(T: float) -> float:  # noqa: N803
 
 
 def masses(temperatures: tuple[float, ...]) -> pd.DataFrame:
-    """One row a temperature: mass on finite strings, local and global, and log Z (nats; inf at and above T_c = 2)."""
+    """One row a temperature: mass on finite strings, local and global, and log Z (nats).
+
+    At and above T_c = 2 log Z is inf and the global mass NaN. Raises ValueError unless 0 < T < inf.
+    """
     rows = [
         (T, 1 - endless_mass(T), *((1.0, log_normaliser(T)) if T < CRITICAL_TEMPERATURE else (np.nan, np.inf)))
         for T in temperatures

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.arrays import expectation, normalised
+from theory.arrays import expectation, normalised, shaped
 from theory.information import cross_entropy, entropy, kl
 from theory.language_models import Floats, Tree, from_scores, log_dirichlet
 
@@ -52,7 +52,7 @@ def mixture(rng: np.random.Generator, batch: int, relevant_steps: int = DEPTH //
     """Without the evidence the model is the exact marginal, as classifier-free guidance assumes.
 
     relevant_steps: how many of the four steps depend on e; which ones is drawn anew for each world. There the tokens
-    are Dirichlet(1) for each e. Raises ValueError unless 0 <= relevant_steps <= DEPTH.
+    are Dirichlet(1) for each e. Raises ValueError unless batch >= 1 and 0 <= relevant_steps <= DEPTH.
     """
     relevant = _relevant(rng, batch, relevant_steps)
     given = _given(rng, relevant)
@@ -73,6 +73,7 @@ def two_prompts(rng: np.random.Generator, batch: int, relevant_steps: int = DEPT
 def even(rng: np.random.Generator, batch: int) -> World:
     """The control: P_G and the model without the evidence are the same two rows at every prefix, up to the names of the
     tokens, so that the evidence says equally much everywhere and a dynamic temperature is a static one.
+    Raises ValueError unless batch >= 1.
     """
     relevant = _relevant(rng, batch, DEPTH)
     own = log_dirichlet(SYMBOLS, rng, batch=(batch, EVIDENCES, LEVELS.size))
@@ -88,7 +89,9 @@ def measures(policy: Tree, world: World) -> dict[str, Floats]:
     Sensibleness: `kl`, KL(pi || P_G(. | e)), and `surprisal`, E_pi[-log P_G(y | e)], nats, the less the better.
     Diversity: `entropy`, H(pi), nats. Attribution: `posterior`, E_pi p(e | y), the probability of success under the
     classifier D(y) = p(e | y), and `information`, E_pi log(p(y | e) / p(y)), nats.
+    Raises ValueError on a policy of other worlds.
     """
+    shaped(policy.log_steps, world.prior.log_steps.shape, "the policy")
     log_y, anchor = policy.log_prob, world.prior.log_prob
     return {
         "kl": np.asarray(kl(log_y, anchor)),
@@ -100,12 +103,19 @@ def measures(policy: Tree, world: World) -> dict[str, Floats]:
 
 
 def mean_and_interval(values: Floats) -> tuple[float, float, float]:
-    """Mean over the worlds with the ends of its 95 % interval (normal): values [B] -> three numbers."""
+    """Mean over the worlds with the ends of its 95 % interval (normal): values [B] -> three numbers.
+
+    Raises ValueError unless there are two worlds or more.
+    """
+    if values.size < 2:
+        raise ValueError(f"an interval needs at least two worlds, not {values.size}.")
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
     return mean, mean - 1.96 * error, mean + 1.96 * error
 
 
 def _relevant(rng: np.random.Generator, batch: int, steps: int) -> NDArray[np.bool_]:
+    if batch < 1:
+        raise ValueError(f"there must be at least one world, not {batch}.")
     if not 0 <= steps <= DEPTH:
         raise ValueError(f"the evidence can matter at 0 to {DEPTH} steps of a string, not at {steps}.")
     chosen = rng.permuted(np.broadcast_to(np.arange(DEPTH) < steps, (batch, DEPTH)), axis=-1)

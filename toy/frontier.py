@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import brentq
 
-from theory.arrays import expectation, logsumexp
+from theory.arrays import expectation, logsumexp, shaped, validated
 from theory.block_laws import Blocks, Reward, block_laws
 from theory.blockwise import Answers, blockwise, reward_law
 from theory.guidance import gibbs
@@ -149,10 +149,16 @@ class World:
 def win_rate(mine: tuple[Floats, Floats], theirs: tuple[Floats, Floats]) -> float:
     """P(r > r') + P(r = r') / 2 for independent r, r' with laws (ascending levels, log-probabilities).
 
+    Raises ValueError where the levels do not ascend or the probabilities are not one each.
+
     >>> fair = np.array([0.0, 1.0]), np.log([0.5, 0.5])
     >>> round(win_rate((np.array([1.0]), np.array([0.0])), fair), 6)
     0.75
     """
+    for levels, log_prob in (mine, theirs):
+        if not np.all(np.diff(shaped(levels, (None,), "the levels")) > 0):
+            raise ValueError("the levels of a law of rewards must ascend.")
+        validated(shaped(log_prob, levels.shape, "the law of rewards"), "the law of rewards")
     cumulated = np.concatenate([[0.0], np.cumsum(np.exp(theirs[1]))])
     below = cumulated[np.searchsorted(theirs[0], mine[0], "left")]
     up_to = cumulated[np.searchsorted(theirs[0], mine[0], "right")]

@@ -80,7 +80,10 @@ def curves(seed: int, worlds: int, every: int = 1) -> pd.DataFrame:
 
     Columns family, rule, dial, setting, quantity, value, low, high: the mean change against P_G (nats; `posterior`: a
     probability), exact in each world, and its 95 % interval over the worlds; the same worlds for every rule.
+    Raises ValueError unless worlds >= 2 and every >= 1.
     """
+    if every < 1:
+        raise ValueError(f"each every-th setting is drawn, and {every} is below 1.")
     rows = [row for number, family in enumerate(FAMILIES) for row in _curves(family, [seed, number], worlds, every)]
     return pd.DataFrame(rows, columns=["family", "rule", "dial", "setting", "quantity", "value", "low", "high"])
 

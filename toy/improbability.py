@@ -41,9 +41,14 @@ def bands(triple: Triple, found: Corpora, size: int, epsilon: float) -> pd.DataF
     Columns: bands (released: over the range of the typical corpora; wide: over E x ± one deviation of a string),
     band, low, high, mean_reward (at the tilt to the nearest edge), log_probability = -N I of that edge (0 where E x is
     inside), atypicality = |E s + H| / epsilon of that tilt (typical iff < 1), share of the typical corpora inside.
+    Raises ValueError unless size >= 1, epsilon > 0 and some corpus is typical.
     """
+    if size < 1 or not epsilon > 0:
+        raise ValueError(f"N must be at least 1 and epsilon positive, not {size} and {epsilon}.")
     (mean, _), (deviation, _) = _centre(triple)
     inside = found.x[found.typical]
+    if not inside.size:
+        raise ValueError("no corpus is typical, so that the released bands have no range.")
     ends = {"released": (inside.min(), inside.max()), "wide": (mean - deviation, mean + deviation)}
     statistics, tables = triple.log_prior[None], []
     for name, (first, last) in ends.items():

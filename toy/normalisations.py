@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from theory.adaptors import Adaptor, temperature
-from theory.arrays import expectation
+from theory.arrays import expectation, shaped
 from theory.automata import Automaton, critical_alpha, expected_length, log_power_sum
 from theory.information import kl
 from theory.language_models import Floats, Tree, adapted, strings
@@ -43,7 +43,9 @@ def distances(tree: Tree, adaptors: Sequence[Choice]) -> pd.DataFrame:
     """One row an adaptor of one tree: both KLs by the formula and by enumeration (nats), TV, acceptance, lengths.
 
     `acceptance` is that of independence Metropolis at stationarity; tv_low and tv_high are what it certifies.
+    Raises ValueError on a batch of trees.
     """
+    shaped(tree.log_steps, (None, None), "the tree")
     lengths = np.array([len(y) for y in strings(tree.n_symbols, len(tree.level_sizes) - 1)], dtype=float)
     return pd.DataFrame([{"family": family, "strength": s, **_measures(tree, a, lengths)} for family, s, a in adaptors])
 
@@ -73,7 +75,10 @@ def accepted(seed: int, worlds: int) -> pd.DataFrame:
     """The paper's settings in random worlds with unrelated rewards of one nat: mean acceptance, share above .9.
 
     One row a setting; low and high are 95 % limits, of the mean by the normal law over worlds and of the share exact.
+    Raises ValueError unless worlds >= 2.
     """
+    if worlds < 2:
+        raise ValueError(f"an interval needs at least two worlds, not {worlds}.")
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 3])))
     plus = random_worlds(rng, worlds, **ENSEMBLE).aligned
     rows = []
@@ -121,8 +126,10 @@ def heating(model: Automaton, points: int) -> pd.DataFrame:
     """Mean length and log Z (nats) from T = .3 to T_c: half the points in even steps, then ever closer to T_c.
 
     One row a temperature: length_local, length_global, log_z, and `critical`, T_c of the model.
-    Raises ValueError if the model has no finite T_c above .3.
+    Raises ValueError unless points >= 2, and if the model has no finite T_c above .3.
     """
+    if points < 2:
+        raise ValueError(f"the two halves need a temperature each: points must be at least 2, not {points}.")
     critical = critical_temperature(model)
     if not 0.3 < critical < np.inf:
         raise ValueError(f"a pole can be approached only where .3 < T_c < inf, and here T_c = {critical:g}.")

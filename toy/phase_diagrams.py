@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
-from theory.arrays import normalised
+from theory.arrays import normalised, shaped
 from theory.covariance import Covariance, between_and_within, covariance, pooled, selected, typical_shrinkage
 from theory.language_models import log_dirichlet
 from theory.typicality import is_typical
@@ -35,8 +35,9 @@ def over_worlds(
 
     Columns: exponent, noise, weighting (uniform, aligned, typical), predicted (infinitely many objects), value, low,
     high. One p_+ and one noise shape serve all cells of a world. Raises ValueError unless worlds >= 2,
-    exponent > 0 and noise >= 0.
+    exponent > 0 and noise >= 0, each along one axis.
     """
+    _axes(exponents=exponents, noises=noises)
     kappa = published_shrinkage(size, epsilon)
     mesh = np.meshgrid(exponents, noises, indexing="ij")
     laws = [predicted(*mesh, weighting, kappa).correlation for weighting in WEIGHTINGS]
@@ -63,12 +64,17 @@ def equal_variances(log_p: Floats, correlation: float, rng: np.random.Generator)
     """A log prior and a reward with x + r = log p_+ + constant, equal variances and this correlation under p_+: [V].
 
     x, r = (l ± d) / 2 with d a random direction uncorrelated with l = log p_+ and Var d = Var l (1 - rho) / (1 + rho).
-    Raises ValueError unless -1 < correlation <= 1.
+    Raises ValueError unless -1 < correlation <= 1, and unless log_p is finite and leaves both l and d room to vary.
     """
     if not -1 < correlation <= 1:
         raise ValueError(f"a correlation of equal variances must lie in (-1, 1], not {correlation}.")
+    if not np.all(np.isfinite(shaped(log_p, (None,), "log_p"))):
+        raise ValueError("log_p must be finite: a reward is the half of it.")
     direction = rng.normal(size=log_p.shape)
     parts = covariance(log_p, log_p, direction)
+    # 1e-13: what rounding leaves of a constant's spread.
+    if len(log_p) < 3 or not 1e-13 * np.abs(log_p).max() < np.sqrt(parts.x) < np.inf:
+        raise ValueError("equal variances need at least three objects whose probabilities differ.")
     direction = direction - parts.xr / parts.x * log_p
     direction *= np.sqrt(parts.x * (1 - correlation) / (1 + correlation) / covariance(log_p, log_p, direction).r)
     x, r = normalised((log_p + direction) / 2), (log_p - direction) / 2
@@ -86,8 +92,9 @@ def over_selections(
     """Correlation of typical corpora in worlds of equal variances: by the strings' correlation and P(typical).
 
     Columns: correlation, probability, predicted (Gaussian means), value, low, high. Raises ValueError unless
-    worlds >= 2, 0 < probability < 1 and -1 < correlation <= 1.
+    worlds >= 2, 0 < probability < 1 and -1 < correlation <= 1, each along one axis.
     """
+    _axes(correlations=correlations, probabilities=probabilities)
     kappa = typical_shrinkage(probabilities)
     found = np.empty((len(correlations), len(probabilities), _at_least_two(worlds)))
     for world in range(worlds):
@@ -109,8 +116,10 @@ def tilted_schemes(log_p: Floats, x: Floats, r: Floats, spread: float, schemes: 
     """Laws p e^(theta (x - r)) / Z for evenly spaced theta of this standard deviation: [schemes, V].
 
     Schemes that prefer prior or reward more or less than p does; their means move against each other.
-    Raises ValueError unless spread >= 0 and schemes >= 2.
+    Raises ValueError unless spread >= 0 and schemes >= 2, and on other shapes than [V].
     """
+    for name, side in (("x", x), ("r", r)):
+        shaped(side, shaped(log_p, (None,), "log_p").shape, name)
     if not 0 <= spread < np.inf or schemes < 2:
         raise ValueError(f"schemes must be at least 2 and their spread >= 0, not {schemes} and {spread}.")
     theta = np.linspace(-1, 1, schemes)
@@ -130,8 +139,9 @@ def over_schemes(
     """Correlation over corpora of N strings pooled over schemes, one world: by the schemes' spread and N.
 
     Columns: spread, size, predicted (B + W/N), value, low, high, between, within (covariances B and W).
-    Raises ValueError unless replicates >= 2 and N >= 1.
+    Raises ValueError unless replicates >= 2 and N >= 1, and on spreads or sizes along more than one axis.
     """
+    _axes(spreads=spreads, sizes=sizes)
     log_p = log_dirichlet(objects, rng, 1.0)
     x, r = equal_variances(log_p, correlation, rng)
     found = np.empty((len(spreads), len(sizes), _at_least_two(replicates)))
@@ -156,6 +166,11 @@ def _cells(keys: dict[str, Any], laws: Floats, found: Floats) -> pd.DataFrame:
     value, error = found.mean(axis=-1), found.std(axis=-1, ddof=1) / np.sqrt(found.shape[-1])
     columns = {"predicted": laws, "value": value, "low": value - 1.96 * error, "high": value + 1.96 * error}
     return pd.concat([rows, pd.DataFrame({name: column.ravel() for name, column in columns.items()})], axis=1)
+
+
+def _axes(**sides: npt.NDArray[Any]) -> None:
+    for name, side in sides.items():
+        shaped(side, (None,), name)
 
 
 def _at_least_two(replicates: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from theory.arrays import expectation
+from theory.arrays import expectation, shaped
 from theory.layers import Floats, Layers, action_values, occupancy, sample
 from theory.prefix_scorers import cell_means, kept_bellman_target
 
@@ -71,7 +71,12 @@ def return_variance(layers: Layers) -> Floats:
 
 
 def scorer_error(layers: Layers, q: Floats) -> float:
-    """The root mean square of Q - Q* over the tokens of the base law's own answers, in units of the reward."""
+    """The root mean square of Q - Q* over the tokens of the base law's own answers, in units of the reward.
+
+    Raises ValueError on a table of another shape than [T, S, V], or one that is not finite.
+    """
+    if not np.all(np.isfinite(shaped(q, layers.log_p.shape, "q"))):
+        raise ValueError("q must be finite; check the scorer that produced it.")
     weights = occupancy(layers, layers.log_p)[..., None] * np.exp(layers.log_p)
     squares = (q - action_values(layers, expectation)) ** 2
     return float(np.sqrt(np.sum(weights * squares) / weights.sum()))
@@ -81,8 +86,10 @@ def monte_carlo_error(layers: Layers, count: int) -> float:
     """CD-FUDGE's error as n -> inf, sqrt(sum of Var(reward to come) over the reachable tokens / (n E|y|)).
 
     A token of probability w is taken n w times, so that w Var / (n w) is what it adds, however rare it is: the cells
-    count, not their mass. It holds once n w is large for each of them.
+    count, not their mass. It holds once n w is large for each of them. Raises ValueError unless count >= 1.
     """
+    if count < 1:
+        raise ValueError(f"count must be >= 1, not {count}.")
     weights = occupancy(layers, layers.log_p)[..., None] * np.exp(layers.log_p)
     return float(np.sqrt(np.sum(return_variance(layers)[weights > 0]) / (count * weights.sum())))
 

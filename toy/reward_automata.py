@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.adaptors import Adaptor, local, temperature
+from theory.arrays import shaped
 from theory.automata import Automaton, critical_alpha, log_power_sum
 from theory.language_models import log_dirichlet
 from toy.weighted_automata import Floats, along, complete, log_growth, pushed
@@ -32,12 +33,14 @@ class RewardAutomaton:
 def reward_automaton(prior: Automaton, arc_reward: Floats, stop_reward: Floats, beta: float = 1.0) -> RewardAutomaton:
     """The world of a prior and the rewards of its arcs [S, S, m] and stops [S], all finite.
 
-    Raises ValueError unless 0 < beta < inf, and, with the critical beta, where E_p e^(r / beta) is infinite.
+    Raises ValueError on other shapes, unless 0 < beta < inf, and, with the critical beta, where E_p e^(r / beta) is
+    infinite.
     Source: Tan et al., equations 1 and 2.
     """
     if not 0 < beta < np.inf:
         raise ValueError(f"beta must be a positive number, not {beta}.")
-    if not (np.all(np.isfinite(arc_reward)) and np.all(np.isfinite(stop_reward))):
+    shaped(stop_reward, prior.log_stop.shape, "stop_reward")
+    if not (np.all(np.isfinite(_of_arcs(prior, arc_reward))) and np.all(np.isfinite(stop_reward))):
         raise ValueError("the rewards of arcs and stops must be finite.")
     if not _log_gain(prior, arc_reward, 1 / beta) < 0:
         raise ValueError(
@@ -52,8 +55,11 @@ def critical_beta(prior: Automaton, arc_reward: Floats) -> float:
     """The largest beta at which E_p e^(r / beta) is infinite, where A e^(r / beta) has spectral radius 1.
 
     arc_reward: [S, S, m]. The log-radius is convex in 1 / beta (Kingman 1961) and negative at 0, so it crosses 0 at
-    most once. Returns 0 if it does not below 1 / beta = 2^20: no cycle then pays.
+    most once. Returns 0 if it does not below 1 / beta = 2^20: no cycle then pays. Raises ValueError on another shape
+    and on rewards that are not finite.
     """
+    if not np.all(np.isfinite(_of_arcs(prior, arc_reward))):
+        raise ValueError("the rewards of arcs must be finite.")
     low, high = 0.0, 1.0
     while _log_gain(prior, arc_reward, high) < 0:
         low, high = high, 2 * high
@@ -130,6 +136,10 @@ def random_bigram(rng: np.random.Generator, n_symbols: int, concentration: float
     log_arcs = np.full((n_symbols + 1, n_symbols + 1, 1), -np.inf)
     log_arcs[:, 1:, 0] = log_rows[:, :-1]
     return Automaton(log_arcs, np.logaddexp(log_rows[:, -1], np.log(stop) if stop else -np.inf))
+
+
+def _of_arcs(prior: Automaton, arc_reward: Floats) -> Floats:
+    return np.asarray(shaped(arc_reward, prior.log_arcs.shape, "arc_reward"))
 
 
 def _log_gain(prior: Automaton, arc_reward: Floats, strength: float) -> float:

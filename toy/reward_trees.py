@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.arrays import expectation
+from theory.arrays import expectation, shaped
 from theory.language_models import Floats, Tree, aligned, random_tree
 
 
@@ -68,6 +68,9 @@ def random_worlds(
 
 
 def single(worlds: RewardTree, number: int) -> RewardTree:
-    """One world of a batch, without the batch axis."""
+    """One world of a batch, without the batch axis. Raises ValueError unless it is one of 0..B - 1."""
+    batch = len(shaped(worlds.reward, (None, None), "a batch of rewards"))
+    if not 0 <= number < batch:
+        raise ValueError(f"the world's number must lie in 0..{batch - 1}, not {number}.")
     prior, plus = (Tree(tree.log_steps[number]) for tree in (worlds.prior, worlds.aligned))
     return RewardTree(prior, worlds.reward[number], worlds.beta, plus)

@@ -46,10 +46,13 @@ def regime(slope_x: Floats, slope_r: Floats) -> NDArray[np.int64]:
     """The index in `REGIMES` of each pair of slopes in g = 1/T.
 
     "trade" iff -Var X < C < -Var R, "reverse" iff -Var R < C < -Var X, else "both fall".
+    Raises ValueError on NaN.
 
     >>> regime(np.array([1.0, -1.0, 1.0]), np.array([-0.5, 2.0, 0.5])).tolist()
     [0, 1, 2]
     """
+    if np.any(np.isnan(slope_x)) or np.any(np.isnan(slope_r)):
+        raise ValueError("a slope is NaN: it is in no regime.")
     return np.where(slope_r < 0, 0, np.where(slope_x < 0, 1, 2))
 
 
@@ -57,8 +60,10 @@ def search(seed: int, wanted: int, most: int = 20_000) -> tuple[RewardTree, int]
     """The first world of a seeded stream that is in regime `wanted` at every T of TEMPERATURES, and its number.
 
     Blocks of 50 worlds alternate over all pairs of STRENGTHS and CORRELATIONS. Raises ValueError if none of the first
-    `most` worlds does.
+    `most` worlds does, or where `wanted` is no index in REGIMES.
     """
+    if wanted not in range(len(REGIMES)):
+        raise ValueError(f"a regime is one of 0..{len(REGIMES) - 1}, not {wanted}.")
     kinds = [(strength, rho) for strength in STRENGTHS for rho in CORRELATIONS.values()]
     for block in range(-(-most // BLOCK)):
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 1, block])))
@@ -97,11 +102,13 @@ def shares(seed: int, worlds: int) -> pd.DataFrame:
 
 
 def share(hits: int, of: int) -> tuple[float, float, float]:
-    """A share with its exact (Clopper-Pearson) 95 % limits.
+    """A share with its exact (Clopper-Pearson) 95 % limits. Raises ValueError unless 0 <= hits <= of and of >= 1.
 
     >>> [round(limit, 3) for limit in share(5, 10)]
     [0.5, 0.187, 0.813]
     """
+    if not 0 <= hits <= of or of < 1:
+        raise ValueError(f"a share needs 0 <= hits <= of and of >= 1, not {hits} of {of}.")
     low = betaincinv(hits, of - hits + 1, 0.025) if hits > 0 else 0.0
     high = betaincinv(hits + 1, of - hits, 0.975) if hits < of else 1.0
     return hits / of, float(low), float(high)

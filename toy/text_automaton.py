@@ -7,10 +7,12 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from pydoc_data.topics import topics
 
 import numpy as np
 
+from theory.arrays import shaped, validated
 from theory.layers import EOS, Floats, Integers
 
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
@@ -62,20 +64,29 @@ def class_trigram_states() -> Integers:
 
 
 def last_letter(n_states: int) -> Integers:
-    """The bigram state (the last letter, 0 at the start) of each state of either automaton: [S]."""
+    """The bigram state (the last letter, 0 at the start) of each state of either automaton: [S].
+
+    Raises ValueError unless there is a state.
+    """
+    if n_states < 1:
+        raise ValueError(f"an automaton has at least one state, not {n_states}.")
     return np.concatenate([[0], 1 + np.arange(n_states - 1) % (VOCABULARY - 1)])
 
 
 def fitted(texts: Sequence[str], successor: Integers, smoothing: float = 0.5) -> Floats:
     """log p(a | s) = log (n(s, a) + smoothing) / (n(s) + 28 smoothing) by counting: [S, 28] nats.
 
-    Half a count for each token is the Krichevsky-Trofimov estimator. Raises ValueError unless there is a text and
-    0 < smoothing < inf.
+    Half a count for each token is the Krichevsky-Trofimov estimator. Raises ValueError unless there is a text, all
+    are of LETTERS, every successor is a state, and 0 < smoothing < inf.
     """
     if not 0 < smoothing < np.inf:
         raise ValueError(f"smoothing must be a positive number of counts, not {smoothing}.")
     if not texts:
         raise ValueError("there is no text to fit a model to.")
+    if foreign := set().union(*texts) - set(LETTERS):
+        raise ValueError(f"texts must hold lower-case letters and spaces alone, not {min(foreign)!r}.")
+    if np.any((shaped(successor, (None, VOCABULARY), "successor") < 0) | (successor >= len(successor))):
+        raise ValueError(f"successor must hold states in 0..{len(successor) - 1}.")
     counts = np.full(successor.shape, smoothing)
     follows = successor.tolist()
     token = {letter: 1 + i for i, letter in enumerate(LETTERS)}
@@ -89,9 +100,12 @@ def fitted(texts: Sequence[str], successor: Integers, smoothing: float = 0.5) ->
 
 
 def truncated(log_steps: Floats, horizon: int) -> Floats:
-    """The model with EOS certain at step T - 1: [S, V] -> log_p [T, S, V]. Raises ValueError unless T >= 1."""
+    """The model with EOS certain at step T - 1: [S, V] -> log_p [T, S, V]. Raises ValueError unless T >= 1, on NaN
+    and on another shape.
+    """
     if horizon < 1:
         raise ValueError(f"the horizon must be at least 1 token, not {horizon}.")
+    validated(shaped(log_steps, (None, None), "log_steps"), "log_steps")
     log_p = np.repeat(log_steps[None], horizon, axis=0)
     log_p[-1] = -np.inf
     log_p[-1, :, EOS] = 0.0
@@ -99,9 +113,12 @@ def truncated(log_steps: Floats, horizon: int) -> Floats:
 
 
 def decoded(tokens: Integers) -> str:
-    """The letters of one string of tokens, up to EOS.
+    """The letters of one string of tokens, up to EOS: [T]. Raises ValueError on what is no token, 0..27.
 
     >>> decoded(np.array([9, 10, 0, 0]))
     'hi'
     """
-    return "".join(LETTERS[token - 1] for token in tokens.tolist() if token != EOS)
+    known = np.isin(shaped(tokens, (None,), "tokens"), np.arange(VOCABULARY))
+    if not known.all():
+        raise ValueError(f"tokens must be integers in 0..{VOCABULARY - 1}, not {tokens[~known][0]}.")
+    return "".join(LETTERS[int(token) - 1] for token in takewhile(lambda token: token != EOS, tokens.tolist()))

@@ -7,6 +7,7 @@ letters alone, and can be exploited. Each is a sum of whole units along the stri
 import numpy as np
 from scipy.special import expit
 
+from theory.arrays import shaped
 from theory.block_laws import Reward
 from theory.layers import Floats, Integers, Layers, sample
 from toy.text_automaton import LETTERS, VOCABULARY, last_letter, truncated
@@ -18,28 +19,41 @@ GRAIN = 1 / 8
 
 
 def length_reward(n_states: int, horizon: int) -> Reward:
-    """r = log(n / T), n tokens with EOS, in nats. Source: Mudgal et al., section 4.2."""
-    units = np.zeros((horizon, n_states, VOCABULARY), dtype=np.int64)
+    """r = log(n / T), n tokens with EOS, in nats. Raises ValueError unless S, T >= 1.
+
+    Source: Mudgal et al., section 4.2.
+    """
+    units = _no_units(n_states, horizon)
     return Reward(units, 0.0, np.log(np.arange(1, horizon + 1) / horizon))
 
 
 def pair_reward(n_states: int, horizon: int) -> Reward:
-    """r = how often one of the pairs occurs, counted with its second letter."""
+    """r = how often one of the pairs occurs, counted with its second letter. Raises ValueError unless S, T >= 1."""
     token = {letter: 1 + i for i, letter in enumerate(LETTERS)}
-    units = np.zeros((horizon, n_states, VOCABULARY), dtype=np.int64)
+    units = _no_units(n_states, horizon)
     for pair in PAIRS:
         units[:, last_letter(n_states) == token[pair[0]], token[pair[1]]] = 1
     return Reward(units, 1.0, np.zeros(horizon))
 
 
 def letter_reward(weights: Floats, n_states: int, horizon: int) -> Reward:
-    """r = the sum of the letters' weights, [28] with 0 for EOS, rounded to the grain."""
-    units = np.zeros((horizon, n_states, VOCABULARY), dtype=np.int64)
-    return Reward(units + np.rint(weights / GRAIN).astype(np.int64), GRAIN, np.zeros(horizon))
+    """r = the sum of the letters' weights, [28] with 0 for EOS, rounded to the grain.
+
+    Raises ValueError unless S, T >= 1, and on weights that are not finite, of another shape, or so large that no float
+    counts their units.
+    """
+    counted = np.rint(shaped(weights, (VOCABULARY,), "weights") / GRAIN)
+    if not np.all(np.abs(counted) < 2**53):
+        raise ValueError("weights must be finite, and small enough for a float to count their eighths.")
+    return Reward(_no_units(n_states, horizon) + counted.astype(np.int64), GRAIN, np.zeros(horizon))
 
 
 def combined(first: Reward, second: Reward, weight: float) -> Reward:
-    """first + weight * second, where second depends on the length alone; raises ValueError if it does not."""
+    """first + weight * second, where second depends on the length alone; raises ValueError if it does not.
+
+    So it does where the two have another shape.
+    """
+    shaped(second.units, first.units.shape, "the second reward")
     if second.units.any():
         raise ValueError("the second reward must depend on the length alone.")
     return Reward(first.units, first.unit, first.terminal + weight * second.terminal)
@@ -54,7 +68,10 @@ def choices(layers: Layers, count: int, rng: np.random.Generator) -> tuple[Float
     """Pairs of answers from the base law and which of them a noisy judge, P = sigmoid(r(y) - r(y')), prefers.
 
     Returns the differences of the letter counts, preferred minus rejected, [count, 28], and those of r, [count].
+    Raises ValueError unless count >= 1.
     """
+    if count < 1:
+        raise ValueError(f"count must be >= 1, not {count}.")
     tokens, states, lengths = sample(layers, layers.log_p, 2 * count, rng)
     steps = np.arange(layers.horizon)
     alive = steps < lengths[:, None]
@@ -69,14 +86,14 @@ def choices(layers: Layers, count: int, rng: np.random.Generator) -> tuple[Float
 def letter_weights(differences: Floats, ridge: float = 1.0) -> Floats:
     """The weights w that minimise sum log(1 + e^(-w.d)) + (ridge / 2) |w|^2, by Newton's method: [n, D] -> [D].
 
-    Raises ValueError unless ridge > 0, which makes the problem strictly convex, or on NaN.
+    Raises ValueError unless ridge > 0, which makes the problem strictly convex, on another shape or on NaN.
 
     >>> letter_weights(np.array([[1.0], [1.0], [-1.0]]), ridge=1e-9).round(4).tolist()  # the log-odds of 2 to 1
     [0.6931]
     """
     if not 0 < ridge < np.inf:
         raise ValueError(f"ridge must be a positive number, not {ridge}.")
-    if not np.isfinite(differences).all():
+    if not np.isfinite(shaped(differences, (None, None), "differences")).all():
         raise ValueError("differences must be finite.")
     w = np.zeros(differences.shape[-1])
     for _ in range(100):
@@ -89,3 +106,9 @@ def letter_weights(differences: Floats, ridge: float = 1.0) -> Floats:
         if np.abs(step).max() < 1e-12:
             return w
     raise ValueError("the Bradley-Terry fit did not converge; raise the ridge.")
+
+
+def _no_units(n_states: int, horizon: int) -> Integers:
+    if n_states < 1 or horizon < 1:
+        raise ValueError(f"a reward of strings needs a state and a token at least, not {n_states} and {horizon}.")
+    return np.zeros((horizon, n_states, VOCABULARY), dtype=np.int64)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from theory.arrays import logsumexp, validated
+from theory.arrays import logsumexp, shaped, validated
 from toy.dirichlet import Floats
 
 STEPS = 60
@@ -31,10 +31,13 @@ class Tilt(NamedTuple):
 def moments(log_p: Floats, statistics: Floats, theta: Floats) -> tuple[Floats, Floats, Floats]:
     """log E_p e^(theta T), and mean and covariance of T under the tilt: [V], [d, V], [G, d] -> [G], [G, d], [G, d, d].
 
+    Raises ValueError on other shapes.
+
     >>> log_z, mean, _ = moments(np.log([0.5, 0.5]), np.array([[0.0, 1.0]]), np.array([[np.log(3)]]))
     >>> np.exp(log_z).round(6).item(), mean.round(6).item()
     (2.0, 0.75)
     """
+    _fitting(log_p, statistics, theta, "theta")
     log_w = log_p + theta @ statistics
     log_z = np.asarray(logsumexp(log_w))
     q = np.exp(log_w - log_z[:, None])
@@ -47,13 +50,15 @@ def tilted_to(log_p: Floats, statistics: Floats, means: Floats) -> Tilt:
     """The tilt with E T = means, by damped Newton steps on the concave theta t - log E_p e^(theta T).
 
     log_p: [V]; statistics: [d, V]; means: [G, d]. Raises ValueError on NaN or infinite statistics (the normaliser would
-    not exist), and on statistics that do not vary or that one line of another fixes.
+    not exist), on other shapes or NaN means, and on statistics that do not vary or that one line of another fixes.
 
     >>> tilt = tilted_to(np.log([0.5, 0.5]), np.array([[0.0, 1.0]]), np.array([[0.75], [2.0]]))
     >>> tilt.theta.round(4).ravel().tolist(), tilt.rate.round(4).tolist()
     ([1.0986, nan], [0.1308, inf])
     """
-    validated(log_p)
+    _fitting(validated(log_p), statistics, means, "means")
+    if np.any(np.isnan(means)):
+        raise ValueError("the means that a tilt shall have contain NaN.")
     if not np.all(np.isfinite(statistics)):
         raise ValueError("a tilt by an infinite or NaN statistic has an infinite normaliser.")
     zero = np.zeros((1, len(statistics)))
@@ -78,6 +83,11 @@ def tilted_to(log_p: Floats, statistics: Floats, means: Floats) -> Tilt:
             log_p, unit, theta[left], goal[left], gain[far], (goal[left] - mean[far], covariance[far])
         )
     return Tilt(np.where(np.isfinite(rate)[:, None], theta / scale, np.nan), rate)
+
+
+def _fitting(log_p: Floats, statistics: Floats, points: Floats, name: str) -> None:
+    objects = shaped(log_p, (None,), "log_p").shape
+    shaped(points, (None, len(shaped(statistics, (None, *objects), "statistics"))), name)
 
 
 def _improved(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theory.arrays import normalised
+from theory.arrays import normalised, shaped
 from theory.layers import Floats, Integers, Layers, expected_gain, sample, sequence_kl
 
 
@@ -74,7 +74,8 @@ def drawn(layers: Layers, log_policy: Floats, count: int, rng: np.random.Generat
 
 
 def log_ratio(layers: Layers, log_policy: Floats) -> Floats:
-    """log pi - log p, 0 for the tokens that the base law forbids: [T, S, V]."""
+    """log pi - log p, 0 for the tokens that the base law forbids: [T, S, V]. Raises ValueError on another shape."""
+    shaped(log_policy, layers.log_p.shape, "log_policy")
     possible = layers.log_p > -np.inf
     return np.where(possible, log_policy, 0.0) - np.where(possible, layers.log_p, 0.0)
 
@@ -106,14 +107,16 @@ def advantages(paid: Floats, expected: Floats, trace: float) -> Floats:
     """Generalised advantages sum_k lambda^k delta_(t + k), delta_t = paid_t + V_(t + 1) - V_t, without discount.
 
     paid: [n, T], what each token earns, 0 after the end; expected: [n, T], V of the state before it, 0 after the end;
-    trace: lambda. Returns [n, T]. Source: Schulman et al. 2016 (1506.02438), equation 16.
+    trace: lambda. Returns [n, T]. Raises ValueError on other shapes.
+    Source: Schulman et al. 2016 (1506.02438), equation 16.
 
     >>> advantages(np.array([[0.0, 1.0]]), np.array([[0.5, 0.25]]), 1.0).tolist()
     [[0.5, 0.75]]
     """
-    surprise = paid - expected
+    shaped(expected, shaped(paid, (None, None), "paid").shape, "expected")
+    surprise = np.subtract(paid, expected, dtype=float)  # of whole numbers as well
     surprise[:, :-1] += expected[:, 1:]
-    tail, found = np.zeros(len(paid)), np.zeros_like(paid)
+    tail, found = np.zeros(len(paid)), np.zeros_like(surprise)
     for t in reversed(range(paid.shape[1])):
         tail = surprise[:, t] + trace * tail
         found[:, t] = tail

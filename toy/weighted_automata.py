@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.arrays import expectation
+from theory.arrays import expectation, shaped
 from theory.automata import Automaton
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ def pushed(log_arcs: Floats, log_stop: Floats) -> tuple[Automaton, float]:
 
     With h = (I - A)^-1 b, the total weight of the completions of each state: p(arc) = w(arc) h(s') / h(s) and Z = h(0).
     log_arcs: [S, S, m]; log_stop: [S]. Raises ValueError if Z is infinite (the spectral radius of A is not below 1) or
-    zero. Source: weight pushing, Mohri 2009.
+    zero, and on other shapes. Source: weight pushing, Mohri 2009.
 
     >>> from theory.families import geometric
     >>> fair = geometric(2, 0.5)
@@ -36,7 +36,7 @@ def pushed(log_arcs: Floats, log_stop: Floats) -> tuple[Automaton, float]:
     >>> round(float(np.exp(model.log_stop[0])), 9), round(float(np.exp(log_z)), 9)
     (0.25, 2.0)
     """
-    best, live = _best(log_arcs, log_stop), complete(log_arcs, log_stop)
+    live, best = complete(log_arcs, log_stop), _best(log_arcs, log_stop)
     if not live[0]:
         raise ValueError("the normaliser Z is zero: no string keeps any weight.")
     inside = (live[:, None] & live)[..., None]
@@ -55,12 +55,20 @@ def pushed(log_arcs: Floats, log_stop: Floats) -> tuple[Automaton, float]:
 
 
 def complete(log_arcs: Floats, log_stop: Floats) -> NDArray[np.bool_]:
-    """Which states some complete string of positive weight passes through, [S]; without state 0 there is no string."""
+    """Which states some complete string of positive weight passes through, [S]; without state 0 there is no string.
+
+    Raises ValueError on other shapes than [S, S, m] and [S].
+    """
+    shaped(log_stop, _square(log_arcs).shape[:1], "log_stop")
     return np.asarray(_from_start(log_arcs) & (_best(log_arcs, log_stop) > -np.inf))
 
 
 def along(arc_values: Floats, stop_values: Floats) -> Floats:
-    """Values of arcs [S, S, m] and stops [S] as one row a state, in the order of `Automaton.log_outcomes`."""
+    """Values of arcs [S, S, m] and stops [S] as one row a state, in the order of `Automaton.log_outcomes`.
+
+    Raises ValueError on other shapes.
+    """
+    shaped(stop_values, _square(arc_values, "arc_values").shape[:1], "stop_values")
     return np.concatenate([arc_values.reshape(len(stop_values), -1), stop_values[:, None]], axis=-1)
 
 
@@ -68,8 +76,11 @@ def additive(model: Automaton, *values: Floats) -> Additive:
     """Mean and covariance, under the model, of sums along a string: values [S, S m + 1] each, of the outcomes.
 
     m = (I - A)^-1 E[v] and Cov = (I - A)^-1 E[d d'] with d = v + m(next) - m(here), the martingale's steps.
-    Raises ValueError if the model is not tight: endless strings then have mass, and no finite sum.
+    Raises ValueError if the model is not tight: endless strings then have mass, and no finite sum; and on values of
+    another shape.
     """
+    for value in values:
+        shaped(value, model.log_outcomes.shape, "values")
     if np.any(model.reachable & (model.log_best == -np.inf)):
         raise ValueError("the model is not tight: some state that strings reach never lets them end.")
     log_p, seen = model.log_outcomes, model.reachable
@@ -91,11 +102,13 @@ def additive(model: Automaton, *values: Floats) -> Additive:
 def log_growth(log_arcs: Floats) -> float:
     """Log of the spectral radius of A, A[s, s'] the sum of the weights of the arcs [S, S, m]; -inf without a cycle.
 
+    Raises ValueError on another shape.
+
     >>> from theory.families import geometric
     >>> float(round(log_growth(geometric(3, 0.5).log_arcs) / np.log(2), 9))
     -1.0
     """
-    linked = log_arcs.max(axis=-1) > -np.inf
+    linked = _square(log_arcs).max(axis=-1) > -np.inf
     cyclic = linked
     for _ in range(len(linked).bit_length()):  # transitive closure by squaring
         cyclic = cyclic | (cyclic @ cyclic)
@@ -103,6 +116,14 @@ def log_growth(log_arcs: Floats) -> float:
         return -float("inf")
     top = float(log_arcs.max())
     return top + float(np.log(np.abs(np.linalg.eigvals(np.exp(log_arcs - top).sum(axis=-1))).max()))
+
+
+def _square(arcs: Floats, name: str = "log_arcs") -> Floats:
+    """Arcs [S, S, m] with S, m >= 1, unchanged, or a ValueError."""
+    shaped(arcs, (None, *arcs.shape[:1], None), name)
+    if not arcs.size:
+        raise ValueError(f"{name} needs a state and a place for an arc at least, not {list(arcs.shape)}.")
+    return arcs
 
 
 def _best(log_arcs: Floats, log_stop: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The public functions of `theory` and hostile arguments for them, by their annotations."""
+"""The public functions of a package and hostile arguments for them, by their annotations."""
 
 import inspect
 import pkgutil
@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import Any, Union, get_args, get_origin
 
 import numpy as np
+import pandas as pd
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-import theory
 from theory.adaptors import Adaptor, nucleus, temperature
 from theory.automata import Automaton
 from theory.concentration import Surprisal, of_automaton
@@ -26,7 +26,8 @@ from theory.values import Values, hard_values
 
 LAW = np.log([0.5, 0.25, 0.25])
 TREE = random_tree(2, 2, np.random.default_rng(0))
-OBJECTS: dict[Any, list[Any]] = {
+Objects = dict[Any, list[Any]]
+OBJECTS: Objects = {
     Adaptor: [temperature(0.5), nucleus(0.7)],
     Automaton: [geometric(1, 0.5), geometric(2, 0.1)],
     Tree: [TREE],
@@ -63,10 +64,10 @@ def floats(finite: bool) -> st.SearchStrategy[Any]:
     return st.one_of(wild, wild, wild, odd)
 
 
-def argument(annotation: Any, finite: bool) -> st.SearchStrategy[Any] | None:
+def argument(annotation: Any, finite: bool, objects: Objects) -> st.SearchStrategy[Any] | None:
     """Hostile, or merely finite, values for one parameter; None where we know of none."""
-    if annotation in OBJECTS:
-        return st.sampled_from(OBJECTS[annotation])
+    if annotation in objects:
+        return st.sampled_from([one for one in objects[annotation] if not (finite and has_nan(one))])
     if annotation is Any or get_origin(annotation) is np.ndarray:
         kind = "int" if "int64" in str(annotation) else "bool" if "bool" in str(annotation) else "float"
         if kind == "int":
@@ -79,41 +80,60 @@ def argument(annotation: Any, finite: bool) -> st.SearchStrategy[Any] | None:
     if annotation is bool:
         return st.booleans()
     if get_origin(annotation) in (Union, types.UnionType):
-        parts = [argument(part, finite) for part in get_args(annotation) if part is not type(None)]
+        parts = [argument(part, finite, objects) for part in get_args(annotation) if part is not type(None)]
         known = [part for part in parts if part is not None]
         return st.one_of(known) if known else None
     return None
 
 
-def public() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Every public function of the modules of `theory`, by name; the claims are run as they stand elsewhere."""
-    for found in pkgutil.iter_modules(theory.__path__):
-        module = import_module(f"theory.{found.name}") if not found.ispkg else types.ModuleType(found.name)
+def public(package: types.ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every public function of a package's modules, by name; the claims are run as they stand elsewhere."""
+    for found in pkgutil.iter_modules(package.__path__):
+        module = types.ModuleType(found.name) if found.ispkg else import_module(f"{package.__name__}.{found.name}")
         for name, value in list(vars(module).items()):
             if not name.startswith("_") and inspect.isfunction(value) and value.__module__ == module.__name__:
                 yield f"{found.name}.{name}", value
 
 
-def arguments(function: Callable[..., Any], finite: bool) -> st.SearchStrategy[dict[str, Any]] | None:
-    """All arguments of a function that it must be given; None where one of them is beyond us."""
+def arguments(
+    function: Callable[..., Any], finite: bool, objects: Objects = OBJECTS
+) -> st.SearchStrategy[dict[str, Any]] | None:
+    """All arguments of a function that it must be given; None where one of them is beyond us.
+
+    objects: what to give by annotation, or by the name of the parameter, which comes first.
+    """
     found = {}
     for name, one in inspect.signature(function).parameters.items():
-        if one.default is not inspect.Parameter.empty and argument(one.annotation, finite) is None:
+        if one.kind is inspect.Parameter.VAR_KEYWORD:
             continue
-        found[name] = argument(one.annotation, finite)
-        if found[name] is None:
+        values = argument(name if name in objects else one.annotation, finite, objects)
+        if values is None and one.default is not inspect.Parameter.empty:
+            continue
+        if values is None:
             return None
+        found[name] = st.lists(values, max_size=2) if one.kind is inspect.Parameter.VAR_POSITIONAL else values
     return st.fixed_dictionaries(found) if found else None
 
 
 def numbers(result: Any) -> Iterator[Any]:
-    """Every array of floats in what a function returned."""
+    """Every array of floats in what a function returned, its tables and dictionaries among it."""
     if isinstance(result, np.ndarray | np.generic | float):
         if np.asarray(result).dtype.kind == "f":
             yield np.asarray(result)
+        return
+    parts: list[Any] = []
+    if isinstance(result, pd.DataFrame):
+        parts = [column.to_numpy() for _, column in result.items()]
+    elif isinstance(result, dict):
+        parts = list(result.values())
     elif isinstance(result, tuple | list):
-        for part in result:
-            yield from numbers(part)
+        parts = list(result)
     elif is_dataclass(result):
-        for field in fields(result):
-            yield from numbers(getattr(result, field.name))
+        parts = [getattr(result, field.name) for field in fields(result)]
+    for part in parts:
+        yield from numbers(part)
+
+
+def has_nan(result: Any) -> bool:
+    """Whether a float in it is NaN."""
+    return any(np.isnan(part).any() for part in numbers(result))

@@ -87,8 +87,9 @@ def fuzz(name: str, seconds: float, guided: bool) -> None:
                 "-rss_limit_mb=4096",
                 "-timeout=60",
                 "-max_len=20000",
+                f"-artifact_prefix={folder}/",  # what was found is printed, not left in the repository
             ]
-            atheris.Setup([name, str(corpus), *limits, "-max_len=20000", "-verbosity=0", "-print_final_stats=0"], once)
+            atheris.Setup([name, str(corpus), *limits, "-verbosity=0", "-print_final_stats=0"], once)
             atheris.Fuzz()
         while time.monotonic() - start < seconds:
             once(spoilt_once(whole, rng))

@@ -13,6 +13,7 @@ def test_a_planted_bug_is_found(how, capsys):
     if not how and find_spec("atheris") is None:
         pytest.skip("atheris is not installed")
     assert guided.main(["--readers", "planted", "--seconds", "30", *how]) == 1
+    assert not list(guided.ROOT.glob("crash-*")), "an input that was found stays in the temporary folder"
     out, err = capsys.readouterr()
     assert out.startswith("planted ")
     assert out.rstrip().endswith(" 1 false")

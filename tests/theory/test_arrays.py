@@ -4,7 +4,7 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.arrays import expectation, logsumexp, normalised, validated, with_axes
+from theory.arrays import expectation, logsumexp, normalised, shaped, validated, with_axes
 
 INF = float("inf")
 LOG_WEIGHTS = st.lists(st.one_of(st.floats(-800, 800), st.just(-INF)), min_size=1, max_size=8).map(np.array)
@@ -79,3 +79,12 @@ def test_too_few_axes_are_named():
         validated(np.array(0.0))
     kept = np.zeros((3, 3))
     assert with_axes(kept, 2, "pairs") is kept
+
+
+def test_another_shape_is_named():
+    kept = np.zeros((3, 2))
+    for shape in ((3, 2), (None, 2), (3, None), (None, None)):
+        assert shaped(kept, shape, "pairs") is kept
+    for shape, said in (((2, 2), "2, 2"), ((None, 3), r"\*, 3"), ((3,), "3"), ((3, 2, None), r"3, 2, \*")):
+        with pytest.raises(ValueError, match=rf"^pairs must have the shape \[{said}\], not \[3, 2\]\.$"):
+            shaped(kept, shape, "pairs")

@@ -76,3 +76,23 @@ def test_at_the_logarithmic_mean_nothing_moves():
     for lam in (0.1, 0.3, 0.5):
         found = successes(share, low, high, lam)
         assert found["literal"] == pytest.approx(found["base"], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: logarithmic_mean(np.array(0.5), np.array(0.5)), "0 < m < M"),
+        (lambda: logarithmic_mean(np.array([0.1, 0.0]), np.array([0.5, 0.5])), "0 < m < M"),
+        (lambda: logarithmic_mean(np.array(0.5), np.array(np.inf)), "0 < m < M"),
+        (
+            lambda: successes(np.array([0.5]), np.array([0.1, 0.2]), np.array([0.9]), 1.0),
+            r"^low must have the shape \[1\], not \[2\]",
+        ),
+        (lambda: successes(np.array([0.5]), np.array([0.1]), np.array(0.9), 1.0), "^high must have the shape"),
+        (lambda: successes(np.array(0.5), np.array(0.1), np.array(0.9), 1.0), "^share must have the shape"),
+        (lambda: phases(0), "at least one value, not 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

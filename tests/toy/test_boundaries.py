@@ -93,3 +93,21 @@ def test_bad_parameters_are_named():
         published_shrinkage(0, 0.1)
     with pytest.raises(ValueError, match="epsilon positive"):
         published_shrinkage(10, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: echo(np.array(0.5), "typical"), "uniform or aligned, not 'typical'"),
+        (lambda: predicted(np.array(0.5), np.array(0.1), "unknown"), "no weighting is called 'unknown'"),
+        (lambda: predicted(np.array(0.5), np.array(0.1), "typical", 1.1), r"in \[0, 1\], not 1.1"),
+        (lambda: predicted(np.array(0.5), np.array(0.1), "typical", np.nan), r"in \[0, 1\], not nan"),
+        (lambda: predicted(np.array(0.5), np.array(1e200), "uniform"), "^the noise must be"),
+        (lambda: echo(np.array([0.5, 78.0]), "aligned"), "^the exponent is too large"),
+        (lambda: echo(np.array(200.0), "uniform"), "^the exponent is too large"),
+        (lambda: published_shrinkage(10, 0.1, -1.0), "a positive concentration, not -1.0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

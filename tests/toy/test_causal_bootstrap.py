@@ -152,3 +152,20 @@ def test_bad_input_is_named():
         resample(ones, 0, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"^the confounder fixes x"):
         normal_density(ones[0], ones[0], (0.0, 0.0), Covariance(*np.array([1.0, 1.0, 1.0])))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: resampling_law(np.array([2.0, 1.0])), r"^weights must have the shape \[\*, \*\], not \[2\]"),
+        (lambda: resampling_law(np.array([[2.0, -1.0]])), "^a weight below 0"),
+        (lambda: resample(np.array([[1.0, 1.0], [np.nan, 1.0]]), 1, np.random.default_rng(0)), "^no observation has"),
+        (lambda: resample(np.zeros((2, 3)), 1, np.random.default_rng(0)), "^no observation has"),
+        (lambda: resample(np.zeros(3), 1, np.random.default_rng(0)), "^weights must have the shape"),
+        (lambda: frequencies(np.array([0, 1]), np.array([0])), "^strata must have the shape"),
+        (lambda: frequencies(np.array([[0, 1]]), np.array([[0, 1]])), "^labels must have the shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

@@ -113,3 +113,14 @@ def test_chebyshev_is_the_tighter_up_to_the_crossing(tables):
     assert 2 * row["limit"] == pytest.approx(np.exp(row["limit"] / 2), rel=1e-9)
     assert abs(crossing["x"].iloc[-1] - row["limit"]) < 0.01  # and 9.8 at N = 3
     assert crossing["x"].iloc[0] > 2 * row["limit"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: concentration.crossing([3, 0]), "at least one string, not 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

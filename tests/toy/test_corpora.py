@@ -217,3 +217,31 @@ def test_sampled_means_name_bad_parameters():
             sampled_means(LAW, np.ones((1, 4)), corpora, size, rng)
     with pytest.raises(ValueError, match=r"^a mean over corpora needs"):
         sampled_means(LAW, np.full((1, 4), np.inf), 5, 5, rng)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: multinomial_counts(np.log([0.2, 0.3]), 2, 5, np.random.default_rng(0)), "do not sum to 1"),
+        (lambda: multinomial_counts(LAW[None], 2, 5, np.random.default_rng(0)), "^log_p must have the shape"),
+        (lambda: sampled_means(np.log([0.2, 0.3]), np.ones((1, 2)), 2, 5, np.random.default_rng(0)), "do not sum to 1"),
+        (
+            lambda: sampled_means(LAW, np.ones(4), 2, 5, np.random.default_rng(0)),
+            r"^values must have the shape \[\*, 4\]",
+        ),
+        (lambda: sampled_means(LAW, np.ones((1, 4)), 2, 5, np.random.default_rng(0), at_once=0), "held at once, not 0"),
+        (lambda: replayed_counts(np.log([0.2, 0.3]), [0], 5), "do not sum to 1"),
+        (lambda: replayed_counts(LAW, [], 5), "a seed and a size of at least 1, not 0 seeds and 5"),
+        (lambda: replayed_counts(LAW, [0], 0), "not 1 seeds and 0"),
+        (
+            lambda: corpus_means(replayed_triple(), np.ones((2, 1), dtype=int)),
+            r"^counts must have the shape \[\*, 1000\]",
+        ),
+        (lambda: corpus_means(replayed_triple(), np.zeros((1, 1000), dtype=int)), "each corpus must hold an object"),
+        (lambda: corpus_means(replayed_triple(), np.eye(1, 1000) * 3 - np.eye(1, 1000, 1)), "^counts must be >= 0"),
+        (lambda: is_typical(pd.DataFrame({"mean_log_aligned": [0.0]}), LAW[None], 0.1), "^log_p must have the shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

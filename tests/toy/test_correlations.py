@@ -87,3 +87,20 @@ def test_nan_is_refused(measure):
         ValueError, match=r"^the (rank )?correlation is undefined: a variable .*contains NaN|constant \(or NaN"
     ):
         measure(np.array([0.0, np.nan, 1.0]), np.arange(3.0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: pearson(np.arange(3.0), np.arange(3.0), np.ones(1)), r"^weights must have the shape \[3\], not \[1\]"),
+        (
+            lambda: spearman(np.arange(3.0), np.arange(3.0), np.ones(1)),
+            r"^weights must have the shape \[3\], not \[1\]",
+        ),
+        (lambda: pearson(np.arange(3.0), np.arange(6.0).reshape(2, 3)), "^y must have the shape"),
+        (lambda: pearson(np.array(1.0), np.array(1.0)), "^x must have the shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

@@ -98,6 +98,7 @@ def test_unrelated_reward_is_uncorrelated_with_the_prior_on_average():
         ({"exponent": 0.0}, "^exponent must be a positive number, not 0.0"),
         ({"exponent": float("inf")}, "^exponent must be a positive number, not inf"),
         ({"noise": float("inf")}, "^noise must be a number >= 0, not inf"),
+        ({"noise": 1e308}, "^noise must be a number >= 0, not 1e[+]308, and half the largest float at most"),
         ({"noise": -0.1}, "noise"),
         ({"noise": float("nan")}, "noise"),
         ({"concentration": 1e-4}, "rounds to 0"),

@@ -116,3 +116,31 @@ def test_table_has_the_promised_rows():
     assert (table["worlds"] <= 8).all()
     control = table[table["family"].str.contains("control")]
     assert control["value"].abs().max() < 1e-9
+
+
+WORLD = mixture(np.random.default_rng(0), 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: tilted(WORLD.prior, WORLD.prior.log_steps[0], np.ones(2)), "^u must have the shape"),
+        (
+            lambda: tilted(WORLD.prior, WORLD.prior.log_steps, np.ones(3)),
+            r"^strength must have the shape \[2\], not \[3\]",
+        ),
+        (
+            lambda: tilted(Tree(WORLD.prior.log_steps[0]), WORLD.prior.log_steps[0], np.ones(2)),
+            "^the tree must have the shape",
+        ),
+        (
+            lambda: matching(WORLD.prior, WORLD.prior.log_steps, MATCHED["kl"][0], np.ones(3)),
+            "^target must have the shape",
+        ),
+        (lambda: compare(WORLD, WORLD.prior, "length"), "^what is matched must be one of"),
+        (lambda: compare(WORLD, Tree(WORLD.prior.log_steps[0]), "kl"), "^the dynamic policy must have the shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

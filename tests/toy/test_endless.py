@@ -74,3 +74,9 @@ def test_table_loses_local_mass_in_the_cold_and_the_global_law_in_the_heat():
     assert np.isinf(table.loc[hot, "log_z"]).all()
     assert table.loc[hot, "finite_global"].isna().all()
     assert (table.loc[~hot, "finite_global"] == 1).all()
+
+
+@pytest.mark.parametrize("heat", [1e-3, 1e-10, 1e-100, 1e-300, 5e-324])
+def test_in_the_cold_only_the_first_choice_is_open(heat):
+    """P(end) of the first step is 1/2 at any T, and k^(1/T) has no rival from k = 2 on."""
+    assert endless_mass(heat) == 0.5

@@ -97,3 +97,21 @@ def test_interval_of_a_mean():
     mean, low, high = mean_and_interval(values)
     assert mean == pytest.approx(values.mean())
     assert high - mean == pytest.approx(mean - low) == pytest.approx(1.96 * 2 / 100, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: mean_and_interval(np.ones(1)), "at least two worlds, not 1"),
+        (lambda: mixture(np.random.default_rng(0), 0), "at least one world, not 0"),
+        (lambda: two_prompts(np.random.default_rng(0), -1), "at least one world, not -1"),
+        (lambda: even(np.random.default_rng(0), 0), "at least one world, not 0"),
+        (
+            lambda: measures(random_tree(2, 2, np.random.default_rng(0)), mixture(np.random.default_rng(0), 2)),
+            "^the policy must have the shape",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

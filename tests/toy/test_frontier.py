@@ -125,3 +125,27 @@ def test_win_rate_counts_ties_half(mine, theirs):
     ]
     found = win_rate((mine.levels, mine.log_prob), (theirs.levels, theirs.log_prob))
     assert found == pytest.approx(sum(pairs), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: win_rate((np.array([1.0, 0.0]), np.log([0.5, 0.5])), (np.zeros(1), np.zeros(1))), "must ascend"),
+        (lambda: win_rate((np.zeros(1), np.zeros(1)), (np.array([0.0, 0.0]), np.log([0.5, 0.5]))), "must ascend"),
+        (
+            lambda: win_rate((np.array(0.0), np.array(0.0)), (np.zeros(1), np.zeros(1))),
+            "^the levels must have the shape",
+        ),
+        (
+            lambda: win_rate((np.zeros(1), np.zeros(2)), (np.zeros(1), np.zeros(1))),
+            "^the law of rewards must have the shape",
+        ),
+        (
+            lambda: win_rate((np.zeros(1), np.zeros(1)), (np.zeros(1), np.array([np.nan]))),
+            "^the law of rewards contains NaN",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

@@ -95,6 +95,8 @@ SENTENCES = {
     "lambda inf": (lambda w: classifier_base(w, np.inf), "lambda must be a finite number"),
     "lambda nan": (lambda w: classifier_free(w, np.nan), "lambda must be a finite number"),
     "literal, lambda < 0": (lambda w: classifier_literal(w, -1.0), "lambda must be a finite number >= 0"),
+    "every < 1": (lambda w: curves(0, 2, 0), "0 is below 1"),
+    "one world": (lambda w: curves(0, 1, 20), "at least two worlds, not 1"),
     "normaliser": (
         lambda w: classifier_guidance(np.log([0.5, 0.5]), np.array([-np.inf, 0.0]), -1.0),
         r"log p \+ u contains \+inf",

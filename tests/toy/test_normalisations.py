@@ -121,3 +121,19 @@ def test_lengths_are_means_of_the_strings():
     table = normalisations.distances(tree, [("nucleus", 1.0, adaptor("nucleus", 1.0, 3))])
     expected = expectation(tree.log_prob, np.array([0.0, 1.0, 1.0]))
     assert table[["length_global", "length_local"]].to_numpy() == pytest.approx(np.full((1, 2), expected), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: normalisations.heating(geometric(2, 0.1), 1), "points must be at least 2, not 1"),
+        (lambda: normalisations.accepted(0, 1), "at least two worlds, not 1"),
+        (
+            lambda: normalisations.distances(random_worlds(np.random.default_rng(0), 2).prior, []),
+            "^the tree must have the shape",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

@@ -100,3 +100,41 @@ def test_bad_input_is_named():
     for spread, schemes in ((-1.0, 3), (1.0, 1), (np.inf, 3)):
         with pytest.raises(ValueError, match="schemes"):
             tilted_schemes(np.zeros(3), np.zeros(3), np.zeros(3), spread, schemes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            lambda: equal_variances(np.log([0.5, 0.5, 1e-9])[:2], 0.1, np.random.default_rng(0)),
+            "^equal variances need at least three",
+        ),
+        (
+            lambda: equal_variances(np.full(3, np.log(1 / 3)), 0.1, np.random.default_rng(0)),
+            "^equal variances need at least three",
+        ),
+        (
+            lambda: equal_variances(np.array([np.log(0.4), np.log(0.6), -np.inf]), 0.1, np.random.default_rng(0)),
+            "^log_p must be finite",
+        ),
+        (lambda: equal_variances(np.zeros((2, 3)), 0.1, np.random.default_rng(0)), "^log_p must have the shape"),
+        (
+            lambda: tilted_schemes(np.zeros(3), np.zeros(1), np.zeros(3), 0.1, 3),
+            r"^x must have the shape \[3\], not \[1\]",
+        ),
+        (lambda: tilted_schemes(np.zeros(3), np.zeros(3), np.zeros(1), 0.1, 3), r"^r must have the shape"),
+        (lambda: tilted_schemes(np.zeros((1, 3)), np.zeros(3), np.zeros(3), 0.1, 3), "^log_p must have the shape"),
+        (lambda: over_worlds(*np.ones((2, 1, 1)), 2, np.random.default_rng(0)), "^exponents must have the shape"),
+        (
+            lambda: over_selections(np.zeros(1), np.ones((1, 1)), 2, np.random.default_rng(0)),
+            "^probabilities must",
+        ),
+        (
+            lambda: over_schemes(np.ones((1, 1)), np.ones(1), 2, np.random.default_rng(0)),
+            "^spreads must have",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

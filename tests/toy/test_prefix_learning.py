@@ -176,3 +176,16 @@ def test_the_prediction_counts_reachable_tokens_alone():
             reached[cell] = 1
     law = np.sqrt(np.sum(return_variance(layers) * reached) / (100 * total))
     assert monte_carlo_error(layers, 100) == pytest.approx(law, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: monte_carlo_error(world(3), 0), "count must be >= 1, not 0"),
+        (lambda: scorer_error(world(3), world(3).gain[0]), "^q must have the shape"),
+        (lambda: scorer_error(world(3), world(3).gain * np.nan), "^q must be finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

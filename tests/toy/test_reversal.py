@@ -122,3 +122,9 @@ def test_bad_input_is_named(world):
         regions(Triple(world.log_prior, 2 * world.log_prior, world.log_prior), 10, 3)
     with pytest.raises(ValueError, match=r"^log p and r must be finite"):
         regions(Triple(world.log_prior, world.log_aligned, np.full(40, np.inf)), 10, 3)
+    found = drawn(world, 20, 10, 1.0, np.random.default_rng(0))
+    for size, epsilon in ((0, 0.1), (10, 0.0)):
+        with pytest.raises(ValueError, match=f"not {size} and {epsilon}"):
+            bands(world, found, size, epsilon)
+    with pytest.raises(ValueError, match=r"^no corpus is typical"):
+        bands(world, found._replace(typical=np.zeros(20, dtype=bool)), 10, 0.1)

@@ -157,3 +157,20 @@ def test_bigrams_keep_their_floor_and_never_return_to_the_start(seed, stop):
 def test_bigram_parameters(n, stop):
     with pytest.raises(ValueError, match="a bigram needs"):
         random_bigram(np.random.default_rng(0), n, 1.0, stop)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: reward_automaton(geometric(2, 0.5), np.zeros(1), np.zeros(1)), "^arc_reward must have the shape"),
+        (
+            lambda: reward_automaton(geometric(2, 0.5), np.zeros((1, 1, 2)), np.zeros(2)),
+            "^stop_reward must have the shape",
+        ),
+        (lambda: critical_beta(geometric(2, 0.5), np.zeros(2)), "^arc_reward must have the shape"),
+        (lambda: critical_beta(geometric(2, 0.5), np.full((1, 1, 2), np.nan)), "^the rewards of arcs must be finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

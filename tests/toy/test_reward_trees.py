@@ -53,3 +53,19 @@ def test_a_single_world_is_that_of_the_batch():
 def test_impossible_worlds_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         random_worlds(np.random.default_rng(0), **{"worlds": 3, **changes})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: single(random_worlds(np.random.default_rng(0), 2), 2), r"in 0..1, not 2"),
+        (lambda: single(random_worlds(np.random.default_rng(0), 2), -1), r"in 0..1, not -1"),
+        (
+            lambda: single(single(random_worlds(np.random.default_rng(0), 2), 1), 0),
+            "^a batch of rewards must have the shape",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

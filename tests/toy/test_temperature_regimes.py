@@ -92,3 +92,20 @@ def test_limits_are_those_of_clopper_and_pearson(hits, of):
 def test_temperature_must_be_a_positive_number(heat):
     with pytest.raises(ValueError, match="temperature T must be a positive number"):
         response(random_worlds(np.random.default_rng(0), 1), heat)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: regime(np.array([np.nan]), np.array([1.0])), "^a slope is NaN"),
+        (lambda: regime(np.array([1.0]), np.array([np.nan])), "^a slope is NaN"),
+        (lambda: search(0, 3), r"one of 0..2, not 3"),
+        (lambda: search(0, -1), r"one of 0..2, not -1"),
+        (lambda: share(0, 0), "not 0 of 0"),
+        (lambda: share(-1, 2), "not -1 of 2"),
+        (lambda: share(3, 2), "not 3 of 2"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

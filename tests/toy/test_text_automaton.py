@@ -129,3 +129,32 @@ def test_bad_input_is_named():
         phrases(0)
     with pytest.raises(ValueError, match="horizon must be at least 1"):
         truncated(fitted(["a"], successor), 0)
+
+
+def test_what_follows_the_end_is_not_read():
+    assert decoded(np.array([9, 0, 10])) == "h"
+    assert decoded(np.array([0])) == decoded(np.array([], dtype=int)) == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: decoded(np.array([1, 28])), r"^tokens must be integers in 0..27, not 28"),
+        (lambda: decoded(np.array([-1])), "not -1"),
+        (lambda: decoded(np.array([1.5])), "not 1.5"),
+        (lambda: decoded(np.array([[1]])), "^tokens must have the shape"),
+        (
+            lambda: fitted(["ab", "A!"], bigram_states()),
+            "^texts must hold lower-case letters and spaces alone, not '!'",
+        ),
+        (lambda: fitted(["ab"], bigram_states() + 1), r"^successor must hold states in 0..27"),
+        (lambda: fitted(["ab"], bigram_states() - 1), "^successor must hold states"),
+        (lambda: fitted(["ab"], bigram_states()[:, 1:]), "^successor must have the shape"),
+        (lambda: last_letter(0), "at least one state, not 0"),
+        (lambda: truncated(np.zeros(3), 2), "^log_steps must have the shape"),
+        (lambda: truncated(np.full((2, 3), np.nan), 2), "^log_steps contains NaN"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

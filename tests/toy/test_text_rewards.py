@@ -82,3 +82,29 @@ def test_bad_input_is_named():
         letter_weights(np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match=r"^the second reward must depend on the length alone"):
         combined(length_reward(28, 9), pair_reward(28, 9), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: length_reward(28, 0), "a state and a token at least, not 28 and 0"),
+        (lambda: pair_reward(0, 3), "a state and a token at least, not 0 and 3"),
+        (lambda: letter_reward(np.zeros(27), 28, 3), r"^weights must have the shape \[28\], not \[27\]"),
+        (lambda: letter_reward(np.full(28, np.nan), 28, 3), "^weights must be finite"),
+        (lambda: letter_reward(np.full(28, -(2.0**50)), 28, 3), "^weights must be finite, and small enough"),
+        (lambda: letter_reward(np.zeros(28), 28, 0), "a state and a token at least"),
+        (lambda: combined(pair_reward(28, 3), length_reward(28, 1), 1.0), "^the second reward must have the shape"),
+        (lambda: letter_weights(np.zeros(3)), "^differences must have the shape"),
+        (
+            lambda: choices(
+                world(fitted(["a"], bigram_states()), bigram_states(), 3, pair_reward(28, 3)),
+                0,
+                np.random.default_rng(0),
+            ),
+            "count must be >= 1, not 0",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

@@ -88,3 +88,27 @@ def test_bad_statistics_are_named():
         tilted_to(log_p, line, np.zeros((1, 2)))
     with pytest.raises(ValueError, match="NaN"):
         tilted_to(np.array([np.nan, 0.0, 0.0]), line, np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            lambda: moments(np.log([0.5, 0.5]), np.ones(2), np.ones((1, 1))),
+            r"^statistics must have the shape \[\*, 2\]",
+        ),
+        (
+            lambda: moments(np.log([0.5, 0.5]), np.ones((1, 2)), np.ones((1, 2))),
+            r"^theta must have the shape \[\*, 1\]",
+        ),
+        (lambda: tilted_to(np.log([[0.5, 0.5]]), np.ones((1, 2)), np.ones((1, 1))), "^log_p must have the shape"),
+        (lambda: tilted_to(np.log([0.5, 0.5]), np.array([[0.0, 1.0]]), np.ones(1)), "^means must have the shape"),
+        (
+            lambda: tilted_to(np.log([0.5, 0.5]), np.array([[0.0, 1.0]]), np.array([[np.nan]])),
+            "^the means that a tilt shall have contain NaN",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

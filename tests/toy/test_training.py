@@ -174,3 +174,22 @@ def test_reports_are_even_and_end_with_the_last_step():
 def test_bad_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=r"^training needs (batch >= 2|rate > 0)"):
         Training(**wrong)
+
+
+def test_advantages_of_whole_numbers_are_not_rounded():
+    whole = advantages(np.array([[0, 1]]), np.array([[3, 1]]), 0.5)
+    assert whole.tolist() == advantages(np.array([[0.0, 1.0]]), np.array([[3.0, 1.0]]), 0.5).tolist() == [[-2.0, 0.0]]
+    assert advantages(np.array([[0, 1]]), np.array([[0.5, 0.25]]), 1.0).tolist() == [[0.5, 0.75]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: advantages(np.zeros(3), np.zeros(3), 0.5), "^paid must have the shape"),
+        (lambda: advantages(np.zeros((2, 3)), np.zeros((1, 3)), 0.5), r"^expected must have the shape \[2, 3\]"),
+        (lambda: log_ratio(world(5), world(5).log_p[0]), "^log_policy must have the shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()

@@ -129,3 +129,23 @@ def test_moments_of_a_leaking_model_are_refused():
         leaking = Automaton(np.log([[[0.5], [0.25]], [[0.0], [1.0]]]), np.log([0.25, 0.0]))
     with pytest.raises(ValueError, match=r"^the model is not tight"):
         additive(leaking, leaking.log_outcomes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: pushed(np.zeros((1, 2, 1)), np.zeros(1)), r"^log_arcs must have the shape \[\*, 1, \*\]"),
+        (lambda: complete(np.zeros((2, 2, 1)), np.zeros(1)), "^log_stop must have the shape"),
+        (lambda: log_growth(np.zeros((2, 2))), "^log_arcs must have the shape"),
+        (lambda: log_growth(np.zeros((2, 2, 0))), "^log_arcs needs a state and a place for an arc"),
+        (lambda: along(np.zeros((2, 2, 1)), np.zeros(3)), "^stop_values must have the shape"),
+        (lambda: along(np.zeros(2), np.zeros(3)), "^arc_values must have the shape"),
+        (
+            lambda: additive(random_automaton(2, 1, np.random.default_rng(0)), np.zeros(3)),
+            "^values must have the shape",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        wrong()
