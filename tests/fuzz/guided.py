@@ -123,7 +123,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="for each reader")
     parser.add_argument("--readers", nargs="*", help="some readers only")
     parser.add_argument("--random", action="store_true", help="without atheris")
-    parser.add_argument("--store", action="store_true", help="write the table that the report shows")
+    parser.add_argument("--store", action="store_true", help="put the rows into the table that the report shows")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     said = parser.parse_args(given)
     if not said.random and find_spec("atheris") is None:
@@ -137,8 +137,11 @@ def main(given: Sequence[str] | None = None) -> int:
         rows.append(row(name, said.seconds, not said.random))
         print(*rows[-1].values(), flush=True)
     if said.store:
-        lines = [",".join(COLUMNS), *(",".join(map(str, one.values())) for one in rows)]
-        write_text(TABLE, "\n".join(lines) + "\n")
+        older = TABLE.read_text(encoding="utf-8").splitlines()[1:] if TABLE.is_file() else []
+        measured = {str(one["target"]) for one in rows}
+        lines = [line for line in older if line.partition(",")[0] not in measured]
+        lines += [",".join(map(str, one.values())) for one in rows]
+        write_text(TABLE, "\n".join([",".join(COLUMNS), *lines]) + "\n")
     return int(any(one["findings"] for one in rows))
 
 

@@ -22,8 +22,11 @@ def test_a_planted_bug_is_found(how, capsys):
 
 def test_a_sound_reader_ends_with_0_and_its_row_is_stored(monkeypatch, tmp_path):
     monkeypatch.setattr(guided, "TABLE", tmp_path / "fuzz.csv")
+    older = "target,executions,seconds,findings,sound\nshape,1,1,1,false\nother,9,9,0,true\n"
+    (tmp_path / "fuzz.csv").write_text(older)
     assert guided.main(["--readers", "shape", "--seconds", "1", "--random", "--store"]) == 0
-    columns, found = (tmp_path / "fuzz.csv").read_text().splitlines()
+    columns, other, found = (tmp_path / "fuzz.csv").read_text().splitlines()
+    assert other == "other,9,9,0,true", "what was not measured now stays"
     assert columns == "target,executions,seconds,findings,sound"
     name, executions, _, findings, sound = found.split(",")
     assert (name, findings, sound) == ("shape", "0", "true")
