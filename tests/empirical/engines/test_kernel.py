@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from llvmlite.binding import get_host_cpu_features
 from numba import njit
 from transformers import EtaLogitsWarper, MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, TypicalLogitsWarper
 
@@ -171,7 +172,8 @@ def test_no_bit_depends_on_where_a_short_line_lies():
 
     far = sums(900)
     assert all(sums(distance) == far for distance in range(kernel.APART, 4 * kernel.APART, 7))
-    assert any(sums(distance) != far for distance in range(6, 32)), "the hazard itself"
+    if get_host_cpu_features().get("avx512f"):  # vectors of four do not show it
+        assert any(sums(distance) != far for distance in range(6, 32)), "the hazard itself"
 
 
 def test_lines_of_one_memory_lie_apart():
