@@ -5,7 +5,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,7 +14,8 @@ from rich.progress import track
 
 from empirical.doctor import probes, refuse_without_models
 from empirical.errors import InputError
-from empirical.presets import PRESETS, TORCH, Backend, Preset
+from empirical.presets import TORCH, Backend, Preset
+from empirical.presets import preset as sized
 from empirical.results import Results, checked_with
 from empirical.targets import CONTROLLED, GUIDED, IDS, SECTIONS, STUDY, TRADEOFF, listed, near, selected
 from figures import redraw, terminal, tex
@@ -159,7 +159,7 @@ def own_models(
     from empirical.recipes import Recipe
     from empirical.studies.run import run as study
 
-    size, backend = _preset(preset, first), Backend(engine, ray, strict, tensor_parallel)
+    size, backend = sized(preset, first), Backend(engine, ray, strict, tensor_parallel)
     _refuse_without_memory(size, backend, device, triple, prior)
     texts = prompts_from(prompts, size.prompts) if prompts else study_prompts(size.prompts)
     recipe = Recipe(size, (triple, prior, aligned, reward), device)
@@ -185,7 +185,7 @@ def execute(
     resume: keep what an earlier run earned or made of theory and toy with the same code, libraries and seed.
     pgf, latex: figures and tables for LaTeX too.
     """
-    start, size = time.perf_counter(), _preset(preset, first)
+    start, size = time.perf_counter(), sized(preset, first)
     if device != "cpu" or STUDY.keys() & set(ids):
         refuse_without_models(next((name for name in ids if name in STUDY), f"Device {device}"))
     if STUDY.keys() & set(ids):
@@ -210,10 +210,9 @@ def execute(
         results.note_made(name, stamp)
     if TRADEOFF.keys() & set(ids):
         entries += [entry for entry in _tradeoff(results, size, seed, device, backend) if entry.id in ids]
-    if GUIDED.keys() & set(ids):
-        entries += [entry for entry in _guided(results, size, seed) if entry.id in ids]
-    if CONTROLLED.keys() & set(ids):
-        entries += [entry for entry in _controlled(results, size, seed) if entry.id in ids]
+    for name, group in (("guided", GUIDED), ("controlled", CONTROLLED)):
+        if group.keys() & set(ids):
+            entries += [entry for entry in _study(name, results, size, seed) if entry.id in ids]
     finish(results, entries, start, seed, pgf, latex)
 
 
@@ -236,18 +235,12 @@ def _tradeoff(results: Results, size: Preset, seed: int, device: str, backend: B
     return study(results, recipe, study_prompts(size.prompts), size, seed, size.real, backend)
 
 
-def _guided(results: Results, size: Preset, seed: int) -> list[Entry]:
-    """The study of guidance by evidence, on this package's own engine and the CPU."""
-    from empirical.studies.guided.run import study
+def _study(name: str, results: Results, size: Preset, seed: int) -> list[Entry]:
+    """The study `guided` (by evidence) or `controlled` (decoding), on this package's own engine and the CPU."""
+    from empirical.studies.controlled.run import study as controlled
+    from empirical.studies.guided.run import study as guided
 
-    return study(results, size, seed)
-
-
-def _controlled(results: Results, size: Preset, seed: int) -> list[Entry]:
-    """The study of controlled decoding, on this package's own engine and the CPU."""
-    from empirical.studies.controlled.run import study
-
-    return study(results, size, seed)
+    return {"controlled": controlled, "guided": guided}[name](results, size, seed)
 
 
 def finish(
@@ -273,7 +266,7 @@ def finish(
 
 def _of_size(preset: str, ids: Sequence[str]) -> list[str]:
     """All of the ids, but at a small preset no claim about the exact worlds: those need worlds of full size."""
-    small = _preset(preset).small
+    small = sized(preset).small
     return [name for name in ids if not (small and name in REGISTRY and REGISTRY[name].room == "toy")]
 
 
@@ -281,13 +274,6 @@ def _known(folder: Path) -> dict[str, Entry]:
     """What a results folder's ledger holds, by id; nothing is made there."""
     path = folder / "ledger.json"
     return {entry.id: entry for entry in ledger.entries(path)} if path.is_file() else {}
-
-
-def _preset(name: str, first: int = 0) -> Preset:
-    if name not in PRESETS:
-        raise InputError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
-    size = PRESETS[name]
-    return replace(size, prompts=min(first or size.prompts, size.prompts))
 
 
 def main() -> None:

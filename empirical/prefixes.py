@@ -13,9 +13,8 @@ from empirical.prompts import prompt_id
 from empirical.rewards import SecretReward
 from empirical.scored import Scored, rewards_of
 from empirical.scoring import score
-from empirical.sealed import UnusableError, seal, unseal
+from empirical.sealed import rows_kept
 from empirical.studies.tradeoff import Triple
-from theory.files import replacing
 
 
 def prefixes(
@@ -31,20 +30,17 @@ def prefixes(
     ids = [list(map(int, answer[:tokens])) for answer in rows.token_ids]
     about = [triple.prior.sha256, triple.aligned.sha256, triple.reward.describe(), list(rows.scheme), ids, aligned]
     stamp = hashlib.blake2b(json.dumps(about).encode(), digest_size=16).hexdigest()
-    try:
-        found, kept = unseal(path.read_bytes())
-        if kept == stamp:
-            return found
-    except (OSError, UnusableError):
-        pass
-    short = rows.reset_index(drop=True).assign(token_ids=ids, log_proposal=np.nan, log_kept=np.nan)
-    short["finished"] &= rows.token_ids.map(len).to_numpy() <= tokens
-    texts = {prompt_id(text): text for text in prompts}
-    for name, some in counted(short.groupby("prompt_id"), f"{triple.name}: prompts, first {tokens} tokens"):
-        short.loc[some.index, ["log_prior", "log_aligned", "reward"]] = _scored(triple, texts[str(name)], some, aligned)
-    with replacing(path) as temporary:
-        temporary.write_bytes(seal(short, stamp))
-    return short
+
+    def cut() -> pd.DataFrame:
+        short = rows.reset_index(drop=True).assign(token_ids=ids, log_proposal=np.nan, log_kept=np.nan)
+        short["finished"] &= rows.token_ids.map(len).to_numpy() <= tokens
+        texts = {prompt_id(text): text for text in prompts}
+        for name, some in counted(short.groupby("prompt_id"), f"{triple.name}: prompts, first {tokens} tokens"):
+            figures = _scored(triple, texts[str(name)], some, aligned)
+            short.loc[some.index, ["log_prior", "log_aligned", "reward"]] = figures
+        return short
+
+    return rows_kept(path, cut, stamp)
 
 
 def _scored(triple: Triple, prompt: str, rows: pd.DataFrame, aligned: bool) -> np.ndarray:

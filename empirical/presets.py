@@ -1,6 +1,8 @@
 """Presets: how much is run. Nothing here imports torch, so that a command that needs no model starts fast."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from empirical.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -80,3 +82,11 @@ PRESETS = {
     # Tan et al.: 1,000 prompts x 2 answers of at most 256 tokens; with the embedded prompts, the same 2,000 answers.
     "paper": Preset(prompts=100, samples=20, max_new=256, anew=True),
 }
+
+
+def preset(name: str, first: int = 0) -> Preset:
+    """A preset by its name, of its first so many prompts, if not 0. Raises InputError on another name."""
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
+    size = PRESETS[name]
+    return replace(size, prompts=min(first or size.prompts, size.prompts))

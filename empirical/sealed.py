@@ -46,16 +46,18 @@ def unseal(data: bytes) -> tuple[pd.DataFrame, str]:
     return table.to_pandas(), table.schema.metadata[b"stamp"].decode()
 
 
-def rows_kept(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """The rows in a sealed file, stamped with its name; those of `make` where there is none, which are then kept there.
+def rows_kept(path: Path, make: Callable[[], pd.DataFrame], stamp: str = "") -> pd.DataFrame:
+    """The rows in a sealed file; those of `make` where there is none, which are then kept there.
 
-    A file that is damaged, unsealed or another's is named and made again. Raises InputError where it cannot be written.
+    stamp: what they are made from; the file's name, if that says it. A file that is damaged, unsealed or of another
+    stamp is named and made again. Raises InputError where it cannot be written.
     """
+    stamp = stamp or path.name
     try:
-        rows, stamp = unseal(path.read_bytes())
-        if stamp == path.name:
+        rows, found = unseal(path.read_bytes())
+        if found == stamp:
             return rows
-        wrong = f"was {stamp}"
+        wrong = "holds other rows"
     except FileNotFoundError:
         wrong = ""
     except UnusableError as problem:
@@ -64,7 +66,7 @@ def rows_kept(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         wrong = f"cannot be read ({problem.strerror or problem})"
     if wrong:
         Console(stderr=True).print(f"{path.name} {wrong}: made again.", soft_wrap=True, highlight=False)
-    data = seal(make(), path.name, None)
+    data = seal(make(), stamp, None)
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(data)

@@ -52,13 +52,9 @@ def said(found: dict[str, Any], as_json: bool, shown: Callable[[dict[str, Any]],
         raise typer.Exit(1)
 
 
-SIZES = {"cpu": 2048}
-"""Rows and columns of the product that finds a device's limit; a graphics card needs more to be busy."""
-
-
 def roofline(dtype: torch.dtype, device: torch.device | str = "cpu", size: int = 0, repeats: int = 5) -> float:
     """FLOP/s of one large product, the best of torch's own and the re-ordered one: what the device can do at most."""
-    size = size or SIZES.get(torch.device(device).type, 8192)
+    size = size or (2048 if torch.device(device).type == "cpu" else 8192)  # a graphics card needs more to be busy
     x, weight = torch.rand(2, size, size, dtype=dtype, device=device).unbind()
     ways = (packed(weight), lambda rows: torch.nn.functional.linear(rows, weight))
     return 2 * size**3 / min(seconds_of(partial(way, x)) for way in ways for _ in range(repeats))

@@ -9,8 +9,6 @@ takes those that are there already; `--against` has a run of another machine, ma
 """
 
 import argparse
-import csv
-import io
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ from tests.determinism.comparing import Difference, Outcome, compared
 from tests.determinism.kernels import machine
 from tests.determinism.matrix import BASE, BOUNDS, EXACT, MATRIX, TINY, Row
 from tests.determinism.running import kernels, run
+from tests.stored import in_order, updated
 from theory.files import write_text
 
 TABLE = Path(__file__).parents[2] / "figures/report/evidence/determinism.csv"
@@ -60,30 +59,20 @@ def lines(row: Row, folder: Callable[[Row], Path]) -> list[tuple[Line, Differenc
     if (row.variables or row.flags) and all(kernels(made.parent) == kernels(one.parent) for one in for_part.values()):
         return []
     pairs = [(part, compared(Outcome.of(base, part), Outcome.of(made, part))) for part, base in for_part.items()]
-    return [(Line.of(row, part, found, machine(kernels(made.parent))), found) for part, found in pairs]
+    # A row may change what a processor says of itself: the run beside it is asked.
+    named = machine(kernels((made if row.how == "elsewhere" else next(iter(for_part.values()))).parent))
+    return [(Line.of(row, part, found, named), found) for part, found in pairs]
 
 
-def table(found: Sequence[Line]) -> str:
-    """The table that the report shows, as CSV."""
-    writer = csv.DictWriter(text := io.StringIO(), Line.__annotations__, lineterminator="\n")
-    writer.writeheader()
-    for line in found:
-        words = {name: str(value).lower() for name, value in asdict(line).items() if isinstance(value, bool)}
-        writer.writerow(
-            {**asdict(line), **words, "largest_relative_difference": f"{line.largest_relative_difference:.1e}"}
-        )
-    return text.getvalue()
+def table(found: Sequence[Line], older: str = "") -> str:
+    """The table that the report shows, as CSV, with the older rows of other machines."""
+    rows = updated(older, list(Line.__annotations__), map(_cells, found), ("what", "part", "machine"))
+    return in_order(rows, ("machine",))
 
 
-def merged(older: str, found: Sequence[Line]) -> str:
-    """The table of what was found now and of the older rows of other machines."""
-    new = list(csv.DictReader(table(found).splitlines()))
-    here = {(row["what"], row["part"], row["machine"]) for row in new}
-    kept = [row for row in csv.DictReader(older.splitlines()) if (row["what"], row["part"], row["machine"]) not in here]
-    writer = csv.DictWriter(text := io.StringIO(), Line.__annotations__, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sorted(kept + new, key=lambda row: row["machine"]))
-    return text.getvalue()
+def _cells(line: Line) -> dict[str, object]:
+    words = {name: str(value).lower() for name, value in asdict(line).items() if isinstance(value, bool)}
+    return {**asdict(line), **words, "largest_relative_difference": f"{line.largest_relative_difference:.1e}"}
 
 
 def folders(scratch: Path, against: Path | None = None) -> Callable[[Row], Path]:
@@ -135,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     print(f"  {fault}", flush=True)
                 found.append(line)
     if options.store:
-        write_text(TABLE, merged(TABLE.read_text(encoding="utf-8") if TABLE.is_file() else "", found))
+        write_text(TABLE, table(found, TABLE.read_text(encoding="utf-8") if TABLE.is_file() else ""))
     return int(broken or not found or not all(line.within for line in found))
 
 

@@ -119,7 +119,7 @@ def test_rows_are_made_once_and_again_where_they_are_spoilt(tmp_path, capsys):
         assert path.read_bytes() == whole
     path.rename(tmp_path / "a" / "others.parquet")
     pd.testing.assert_frame_equal(rows_kept(tmp_path / "a" / "others.parquet", make), first)
-    assert capsys.readouterr().err == "others.parquet was rows.parquet: made again.\n"
+    assert capsys.readouterr().err == "others.parquet holds other rows: made again.\n"
     assert len(made) == 6
 
 

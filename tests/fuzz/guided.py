@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.stored import updated
 from theory.files import write_text
 
 ROOT = Path(__file__).parents[2]
@@ -137,11 +138,8 @@ def main(given: Sequence[str] | None = None) -> int:
         rows.append(row(name, said.seconds, not said.random))
         print(*rows[-1].values(), flush=True)
     if said.store:
-        older = TABLE.read_text(encoding="utf-8").splitlines()[1:] if TABLE.is_file() else []
-        measured = {str(one["target"]) for one in rows}
-        lines = [line for line in older if line.partition(",")[0] not in measured]
-        lines += [",".join(map(str, one.values())) for one in rows]
-        write_text(TABLE, "\n".join([",".join(COLUMNS), *lines]) + "\n")
+        older = TABLE.read_text(encoding="utf-8") if TABLE.is_file() else ""
+        write_text(TABLE, updated(older, COLUMNS, rows, ("target",)))
     return int(any(one["findings"] for one in rows))
 
 

@@ -13,7 +13,6 @@ measured all the same.
 """
 
 import argparse
-import csv
 import json
 import shutil
 import sys
@@ -25,6 +24,7 @@ from figures.report.sampled import weighted_share
 from tests.mutation.mutants import Outcome, measure
 from tests.mutation.sources import ROOT, modules_of
 from tests.mutation.triage import Triage, read_triage
+from tests.stored import in_order, updated
 from theory.files import write_text
 
 HERE = Path(__file__).parent
@@ -66,10 +66,8 @@ def verdict(outcomes: Sequence[Outcome], triage: Triage) -> dict[str, float]:
 def update(path: Path, rows: Iterable[Row], room: str) -> None:
     """Replace the rows of the modules just measured, keep the others, in the order of the names."""
     columns = [name for name in COLUMNS if room != "theory" or name != "sampled"]
-    old = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path.exists() else []
-    every: dict[str, Row] = {str(one["module"]): one for one in [*old, *rows]}
-    lines = [columns, *([str(every[module][name]) for name in columns] for module in sorted(every))]
-    write_text(path, "".join(",".join(line) + "\n" for line in lines))
+    older = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_text(path, in_order(updated(older, columns, rows, ("module",)), ("module",)))
 
 
 def passed(total: Mapping[str, float], room: str) -> bool:

@@ -3,30 +3,31 @@
     python -m tests.statistical [FILE ...] [--seconds 20] [--store]
 
 FILE: parts of names of test files; without any, all. Draws that are dear are repeated for `--seconds` each, so that
-their lower bound is lower. `--store` keeps the table for the report, and of the rows that are there already it replaces
-those of the files named. Ends with 1 if an honest draw was refused, or more than a thousandth of planted ones accepted.
+their lower bound is lower. `--store` puts the rows into the report's table as they are measured, and drops those of
+wrong versions that are no more. Ends with 1 if an honest draw was refused, or more than a thousandth of planted ones
+accepted.
 """
 
 import argparse
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tests.statistical.power import rows, table
+from tests.statistical.power import COLUMNS, rows
 from tests.statistical.randomised import ROOT, declared
+from tests.stored import in_order, updated, written
 from theory.files import write_text
 
 TABLE = ROOT / "figures/report/evidence/power.csv"
 
 
-def kept(table: str, modules: set[str], known: set[tuple[str, str]]) -> list[dict[str, object]]:
-    """The rows of an older table that are still of a known test, but for those of the modules measured now."""
-    found = []
-    for row in csv.DictReader(table.splitlines()):
-        module = row["file"].removesuffix(".py").replace("/", ".")
-        if module not in modules and (module, row["test"]) in known:
-            found.append(row)
-    return found
+ROW = ("file", "test", "planted")
+
+
+def merged(older: str, found: Sequence[Mapping[str, object]], known: set[tuple[str, ...]]) -> str:
+    """The table of what was measured now and of the older rows that are still of a known wrong version."""
+    still = [row for row in csv.DictReader(older.splitlines()) if tuple(row[name] for name in ROW) in known]
+    return in_order(updated(written(COLUMNS, still), COLUMNS, found, ROW), ("file", "test"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args(arguments)
     every = declared()
+    known = {(one.file, one.name, effect) for one in every for effect in one.planted}
     chosen = [one for one in every if not options.files or any(part in one.module for part in options.files)]
     found: list[dict[str, object]] = []
     for one in chosen:
@@ -47,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if options.store:
             older = TABLE.read_text(encoding="utf-8") if TABLE.is_file() else ""
-            modules, known = {done.module for done in chosen}, {(known.module, known.name) for known in every}
-            merged = kept(older, modules, known) + found
-            write_text(TABLE, table(sorted(merged, key=lambda row: (row["file"], row["test"]))))
+            write_text(TABLE, merged(older, found, known))
     bad = [row for row in found if row["false_alarms"] or int(row["rejected"]) < 0.999 * int(row["repetitions"])]
     for row in bad:
         print("not as good as it says:", row, file=sys.stderr)

@@ -1,7 +1,5 @@
 """How often planted draws are refused and honest ones accepted: the table that the report shows."""
 
-import csv
-import io
 import time
 from collections.abc import Iterator
 
@@ -76,7 +74,7 @@ def rows(one: Randomised, seconds: float) -> Iterator[dict[str, object]]:
         least = by_trials(one, hits) if one.trials else lower_bound(rejected, made)
         yield {
             "test": one.name,
-            "file": one.module.replace(".", "/") + ".py",
+            "file": one.file,
             "sample": one.sample,
             "planted": effect,
             "repetitions": made,
@@ -86,12 +84,3 @@ def rows(one: Randomised, seconds: float) -> Iterator[dict[str, object]]:
             "false_alarms": alarms,
             "seconds": f"{(time.process_time() - begun) / made:.3f}",
         }
-
-
-def table(found: list[dict[str, object]]) -> str:
-    """The rows as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found)
-    return text.getvalue()

@@ -48,6 +48,11 @@ class Randomised:
             raise ValueError(f"{key} is declared twice, or nothing is planted")
         REGISTRY[key] = self
 
+    @property
+    def file(self) -> str:
+        """The test file that declares it."""
+        return f"{self.module.replace('.', '/')}.py"
+
     def accepts(self, drawn: Any) -> bool:
         """No p-value is below its part of the share."""
         p = np.ravel(self.judge(drawn))

@@ -10,8 +10,9 @@ from tests.statistical import __main__ as command
 from tests.statistical import power
 from tests.statistical.p_values import binomial
 from tests.statistical.randomised import REGISTRY, SHARE, Randomised, declared
+from tests.stored import written
 
-KNOWN = {(one.module, one.name): one for one in declared()}
+KNOWN = {(one.file, one.name): one for one in declared()}
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_rows(coins):
     assert (never["rejected"], never["lower_bound"], never["planted"]) == (0, "0.00000", "never")
     assert half["file"] == "tests/example.py"
     assert list(half) == list(power.COLUMNS)
-    text = power.table([half, never])
+    text = written(power.COLUMNS, [half, never])
     assert [row["planted"] for row in csv.DictReader(text.splitlines())] == ["half of the time", "never"]
 
 
@@ -79,25 +80,28 @@ def test_of_two_figures_the_one_that_is_refused_counts():
 
 
 def test_older_rows_are_kept_unless_measured_again_or_forgotten():
-    rows = [dict.fromkeys(power.COLUMNS, "") | {"test": test, "file": f"tests/{file}.py"} for file, test in
-            (("a", "x"), ("b", "x"), ("b", "gone"))]  # fmt: skip
-    table, known = power.table(rows), {("tests.a", "x"), ("tests.b", "x")}
-    assert [(row["file"], row["test"]) for row in command.kept(table, {"tests.a"}, known)] == [("tests/b.py", "x")]
-    assert command.kept("", set(), known) == []
+    """Also if a run is cut short: what it has not measured stays."""
+    blank = dict.fromkeys(power.COLUMNS, "")
+    rows = [blank | dict(zip(command.ROW, key, strict=True)) for key in ("bxp", "bxq", "axp", "bgp", "bxg")]
+    known = {("a", "x", "p"), ("b", "x", "p"), ("b", "x", "q")}
+    new = [blank | {"file": "b", "test": "x", "planted": "p", "repetitions": 9}]
+    found = list(csv.DictReader(command.merged(written(power.COLUMNS, rows), new, known).splitlines()))
+    assert [(row["file"], row["planted"], row["repetitions"]) for row in found] == [
+        ("a", "p", ""), ("b", "q", ""), ("b", "p", "9"),
+    ]  # fmt: skip
 
 
 def test_the_stored_table_is_of_the_suite_as_it_is():
     """Each wrong version of each test has its row, refused in 999 of 1,000 or more, with no false alarm."""
     rows = list(csv.DictReader(command.TABLE.read_text(encoding="utf-8").splitlines()))
-    found = {(row["file"].removesuffix(".py").replace("/", "."), row["test"], row["planted"]) for row in rows}
+    found = {(row["file"], row["test"], row["planted"]) for row in rows}
     assert found == {(*key, effect) for key, one in KNOWN.items() for effect in one.planted}
     assert len(rows) == len(found)
     for row in rows:
         assert int(row["rejected"]) >= 0.999 * int(row["repetitions"]), row
         assert int(row["false_alarms"]) == 0, row
-        module = row["file"].removesuffix(".py").replace("/", ".")
-        if KNOWN[module, row["test"]].trials:  # from the trials, of which the table has no room
-            assert 0 <= float(row["lower_bound"]) <= 1
+        if KNOWN[row["file"], row["test"]].trials:  # by the trials inside its draws
+            assert float(row["lower_bound"]) >= 0.999, row
         else:
             bound = power.lower_bound(int(row["rejected"]), int(row["repetitions"]))
             assert np.floor(1e5 * bound) / 1e5 == pytest.approx(float(row["lower_bound"]))

@@ -143,7 +143,6 @@ def test_what_the_cone_solver_gives_up_on_is_solved_in_halves(monkeypatch):
 
 def test_what_the_cone_solver_stops_short_of_is_solved_in_halves(monkeypatch):
     """On another processor Clarabel stopped 1.1e-8 short of one row in 1,000. Planted: of all but single rows."""
-    pytest.importorskip("cvxpy")
     asked, exact = [], theory.solvers.dual
 
     def short(multiplier, log_p, u):

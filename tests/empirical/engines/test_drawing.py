@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from empirical.engines.drawing import draw, inverse_cdf
+from empirical.engines.drawing import FEW, _recipes, draw, inverse_cdf
 from theory.adaptors import Adaptor, ancestral, compose, nucleus, temperature, top_k
 
 MINE = Adaptor("mine", lambda log_p: 2 * log_p)
@@ -48,3 +48,12 @@ def test_inverse_cdf_at_its_ends():
     log_q = torch.tensor([[0.0, 0.25, 0.75, 0.0]], dtype=torch.float64).log()
     picks = [inverse_cdf(log_q, torch.tensor([u], dtype=torch.float64)).item() for u in (0.0, 0.25, 1 - 2**-53)]
     assert picks == [1, 2, 2]
+
+
+@pytest.mark.parametrize(("rules", "fetched"), [(FEW, False), (FEW + 1, True)])
+def test_a_graphics_card_draws_by_few_rules_itself(rules, fetched):
+    """ "meta" is off the processor on every machine; that both ways draw the same is test_accelerator's."""
+    adaptors = [temperature(1 + number / 10) for number in range(rules)] * 2
+    for device, expected in (("meta", fetched), ("cpu", True)):
+        known, _ = _recipes(torch.empty(2 * rules, 5, device=device), adaptors)
+        assert known == 2 * rules * [expected]
