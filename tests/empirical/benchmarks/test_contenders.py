@@ -69,6 +69,7 @@ def test_the_whole_command_on_a_tiny_model(brief, triple, monkeypatch):
     found = suite.measured(triple.prior, repeats=1, vllm=False)
     assert found["sampler_minus_scorer_nats_per_token"] < 1e-4
     assert np.isfinite(list(found["seconds"].values())).all()
+    assert found["padding"] == scoring.padding(triple.prior)
     slow = {name for name, ratio in found["ratios"].items() if ratio < suite.FIRST_STEPS[name]}
     assert set(found["missed"]) == slow
     said(found | {"missed": []}, False, bench.shown)

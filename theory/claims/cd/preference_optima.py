@@ -116,8 +116,8 @@ def same_optimum(rng: np.random.Generator) -> Evidence:
     where="Section 4.3, on-line DPO on explicit rewards",
     kind="new result",
     statement="Where the higher reward wins for sure, DPO has no optimum: a mean loss within ε of its infimum forces "
-    "h(best) − h(y) ≥ −log(e^(ε/2w) − 1)/β for each y, so that all mass goes to the best answer as ε → 0, whatever β, "
-    "which regularises only a training that stops early.",
+    "h(best) − h(y) ≥ −log(e^(ε/2w) − 1)/β for each y of lower reward, so that all mass goes to the best answers as "
+    "ε → 0, whatever β, which regularises only a training that stops early.",
     verdict="holds",
 )
 def certain(rng: np.random.Generator) -> Evidence:

@@ -49,7 +49,7 @@ def running_means(rng: np.random.Generator, law: Floats, reward: Floats, start: 
     kind="new result",
     statement="On-policy, a CD-FUDGE step of rate a turns m = E(V − V*)² into m(1 − a(2−a) reach) + a² reach Var(r|s) "
     "exactly. With rate 1/visits V is the mean reward, m = Var(r|s) E[1/n] once seen: the Monte-Carlo rate 1/n. With "
-    "a_k = (2k+1)/(2μ(k+1)²), μ the least reach and L the greatest, the mean loss stays below L C²/(2kμ²).",
+    "a_k = (2k+1)/(2μ(k+1)²), μ the least reach and L the greatest, E‖g‖² ≤ C² bounds the mean loss by L C²/(2kμ²).",
     verdict="holds-with-assumption",
     assumptions="Every answer is drawn afresh from p; each cell of the table is reachable.",
 )

@@ -1,8 +1,10 @@
 """The value function V* of the base model: its definition, its Bellman equation, and how it combines rewards."""
 
+from functools import partial
+
 import numpy as np
 
-from theory.arrays import expectation
+from theory.arrays import Array, expectation
 from theory.claims.optimality import EXPONENTS, ROUNDING
 from theory.claims.trees import BATCH, apart, enumerated, hard_worlds, random_world, solved
 from theory.language_models import log_dirichlet, path_products
@@ -80,13 +82,14 @@ def no_advantage(rng: np.random.Generator) -> Evidence:
     paper="cd",
     where="Section 3.1, before equation 5",
     kind="equation",
-    statement="V* = E_p V*(next) before EOS and r at EOS; the solution is unique iff the model ends almost surely from "
-    "every prefix: then V* = (I − A)^(−1) (P(EOS|·) r). Where it may run for ever, constants can be added.",
+    statement="V* = E_p V*(next) before EOS and r at EOS. The bounded solution is unique iff the model ends almost "
+    "surely from every prefix: then V* = (I − A)^(−1) (P(EOS|·) r). Else multiples of P(no end|prefix) can be added; "
+    "and unbounded solutions there may be always: if aⁿ ends with probability 1/2 at every n, V* + c 2ⁿ is one.",
     verdict="holds-with-assumption",
-    assumptions="For uniqueness: p ends almost surely.",
+    assumptions="For uniqueness: p ends almost surely, and V is bounded, as it is with finitely many states.",
 )
 def bellman(rng: np.random.Generator) -> Evidence:
-    """Trees by enumeration and by a linear solve; automata with loops by their own powers; a model without end."""
+    """Trees by enumeration and a linear solve; automata by their own powers; models without end; an unbounded V."""
     tree, reward = random_world(rng, -1.0, 1.0)
     exact = enumerated(np.exp(tree.log_prob), reward)
     gaps = np.abs(expectation(tree.log_steps, exact.action) - exact.state).ravel()
@@ -106,11 +109,25 @@ def bellman(rng: np.random.Generator) -> Evidence:
     gaps = np.abs(value - summed).ravel()
     yield at_most("automata: (I−A)⁻¹", oracle="sum over lengths", residuals=gaps, tolerance=ROUNDING)
 
-    endless = inner / inner.sum(axis=-1, keepdims=True)
-    shifted = np.abs((endless @ np.ones((STATES, 1)))[..., 0] - 1).ravel()
-    yield at_most("no end: V* + c solves it too", oracle="row sums", residuals=shifted, tolerance=ROUNDING)
+    def without_end(stays: float) -> Array:
+        """How far h = P(no end|state), scaled to 1, is from h = A h if two states keep one another with `stays`."""
+        steps, kept = inner.copy(), inner[:, :2, :2]
+        steps[:, :2] = 0.0
+        steps[:, :2, :2] = stays * kept / kept.sum(axis=-1, keepdims=True)
+        never = np.linalg.matrix_power(steps, 400).sum(axis=-1)
+        never /= never.max(axis=-1, keepdims=True)
+        return np.abs((steps @ never[..., None])[..., 0] - never).ravel()
+
+    added = partial(at_most, oracle="powers of A", tolerance=ROUNDING)
+    yield added("V* + P(no end) solves it too", residuals=without_end(1.0))
+    yield rejects("where it ends", added("", residuals=without_end(0.99)))
     shifted = np.abs((inner @ (value + 1)[..., None])[..., 0] + ended - value - 1).ravel()
     yield rejects("V* + 1 where it ends", at_most("", oracle="", residuals=shifted, tolerance=1e-3))
+
+    powers = 2.0 ** np.arange(60)
+    growing = partial(at_most, oracle="powers of 2", tolerance=0.0)  # exact in binary
+    yield growing("ends, yet V* + 2ⁿ solves it too", residuals=np.abs(powers[1:] / 2 - powers[:-1]))
+    yield rejects("V* + 1.5ⁿ", growing("", residuals=np.abs(1.5 ** np.arange(1, 60) / 2 - 1.5 ** np.arange(59))))
 
 
 @claim(

@@ -21,9 +21,9 @@ NODES = 56
     where="section 5.1 and 6.1, on corpora kept for being typical",
     kind="new result",
     statement="Keeping corpora with |mean S - E S| < ε, S = X + R, conditions on a collider. With Gaussian means and "
-    "P(kept) given, Cov(X,R) loses (1-κ) Cov(X,S) Cov(R,S)/Var S, κ the shrinkage of Var S. Of equal variances, it "
-    "turns negative iff ρ < ρ* = (1-κ)/(1+κ): ρ* = .75 at P = .5, .23 at .9, .04 at .99. As P → 0 it becomes -1, for a "
-    "reward independent of the prior too.",
+    "P(kept) given, their Cov(X,R) loses (1-κ) Cov(X,S) Cov(R,S)/Var S, κ the shrinkage of Var S. Of equal variances, "
+    "it turns negative iff ρ < ρ* = (1-κ)/(1+κ): ρ* = .75 at P = .5, .23 at .9, .04 at .99. As P → 0 it becomes -1, "
+    "for a reward independent of the prior too.",
     verdict="holds",
     assumptions="Gaussian means, as for large N",
 )

@@ -24,7 +24,7 @@ EXACT = 1e-10  # sums over at most 2e4 compositions, each with log-factorials be
     kind="new result",
     statement="N independent strings of one law, resamples of one sample included, have "
     "Cov(mean X, mean R) = Cov(X, R)/N, so corpora correlate as strings do at every N; conditioning on a typical set "
-    "of fixed width changes nothing in the limit, and the rank correlation tends to (6/π) arcsin(ρ/2).",
+    "of fixed width changes nothing as N grows, and the rank correlation of corpora tends to (6/π) arcsin(ρ/2).",
     verdict="holds-with-assumption",
     assumptions="one law of strings (one scheme, one prompt distribution), finite variances",
 )
