@@ -63,7 +63,7 @@ def test_values_are_expected_rewards_over_all_strings():
         assert world.values[row][1] == pytest.approx(second[1] @ reward[1], abs=1e-14)
 
 
-@pytest.mark.parametrize("id", ["cd.bok_pmf", "cd.bok_kl", "cd.winrate", "cd.block_kl"])
+@pytest.mark.parametrize("id", ["cd.bok_pmf", "cd.bok_kl", "cd.winrate"])
 def test_one_draw_more_contradicts_the_claims_on_best_of_k(monkeypatch, id):
     original = best_of_k.best_of
     monkeypatch.setattr(best_of_k, "best_of", lambda log_p, reward, count: original(log_p, reward, count + 1))
