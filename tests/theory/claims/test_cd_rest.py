@@ -43,6 +43,8 @@ BROKEN = [
     ("cd.eq2", "tokenwise_objective", "printed", lambda pi, p, v, value, lam: lam * expectation(pi, v)),
     ("cd.lambda0", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, lam + 0.1)),
     ("cd.lambda0", "tokenwise_objective", "hard_values", shifted),
+    ("cd.tradeoff", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, 1.1 * lam)),
+    ("cd.tradeoff", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, min(lam, 100.0))),
     ("cd.eq6", "tokenwise_objective", "kl", lambda a, b: 20 * kl(a, b)),
     ("cd.eq6", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, 8 * lam)),
     ("cd.lemC.1", "fudge", "hard_values", soft),
