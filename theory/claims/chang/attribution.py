@@ -37,8 +37,9 @@ def draw(rng: np.random.Generator) -> tuple[Array, Array, Array]:
     where="Theorem 3.1 with P(r=1|·) under the base model's continuations",
     kind="theorem",
     statement="Read operationally, Q and V being success probabilities of P_G's own continuations, λ = 1 samples "
-    "exactly from the posterior P_G(y) D(y)/P(r=1), whose KL from P_G is −log P(r=1) for a grader D in {0, 1}; and "
-    "E_π log(Q/V) = KL(π‖P_G) − KL(π‖posterior). λ = 2 gives neither the posterior nor P_G D² normalised.",
+    "exactly from the posterior P_G(y) D(y)/P(r=1). For a grader D in {0, 1} its KL from P_G is −log P(r=1), the least "
+    "of all laws that always succeed. E_π log(Q/V) = KL(π‖P_G) − KL(π‖posterior). λ = 2 gives neither the posterior "
+    "nor P_G D² normalised.",
     verdict="holds-with-assumption",
     assumptions="Q and V are taken under the base model, not under the policy; P(r=1) > 0.",
 )
@@ -68,6 +69,9 @@ def base_rollouts(rng: np.random.Generator) -> Evidence:
     cost = np.abs(kl(found, log_y) + logsumexp(log_y + flat(passed)))
     yield at_most("its cost is −log P(r=1) for D in {0, 1}", oracle="enumeration", residuals=cost, tolerance=ROUNDING)
 
+    any_sure = normalised(np.where(np.isfinite(flat(passed)), rng.normal(size=log_y.shape), -np.inf))
+    saved = -logsumexp(log_y + flat(passed)) - kl(any_sure, log_y)
+    yield at_most("no law that always succeeds costs less", oracle="random laws", residuals=saved, tolerance=ROUNDING)
     log_pi, log_q = normalised(rng.normal(size=log_first.shape)), logsumexp(log_second + log_d)
     reward = expectation(log_pi, log_q) - logsumexp(log_first + log_q)
     gaps = np.abs(reward - kl(log_pi, log_first) + kl(log_pi, normalised(log_first + log_q)))
