@@ -66,8 +66,8 @@ def law(rng: np.random.Generator) -> Evidence:
     paper="cd",
     where="Section 4.3, evaluation metrics",
     kind="inequality",
-    statement="KL(best-of-K‖p) ≤ log K − (K−1)/K, with equality only in the limit without ties or atoms: it is a "
-    "bound, not the value, and it grows without limit in K while the true cost cannot exceed "
+    statement="KL(best-of-K‖p) ≤ log K − (K−1)/K, with equality for K > 1 only in the limit without ties or atoms: it "
+    "is a bound, not the value, and it grows without limit in K while the true cost cannot exceed "
     "log 1/p of the best strings.",
     verdict="holds",
 )

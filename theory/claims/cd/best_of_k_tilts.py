@@ -92,6 +92,8 @@ def additivity(rng: np.random.Generator) -> Evidence:
     named = np.all(np.isclose(p, (0.5, 0.5)) & np.isclose(d, (0.8, 0.2)), axis=-1)
     over = true - printed
     yield at_least("printed: exceeded at the worked example", oracle="exact law", margins=over[named], tolerance=0.1)
+    figures = np.abs(np.array([true[named], printed[named]]).ravel() - [0.525, 0.386]) * 1e3
+    yield at_most("printed: its figures, in last digits", oracle="exact law", residuals=figures, tolerance=0.5)
     found = float(np.sum(over > 0.1))
     yield at_least("printed: cases that exceed it", oracle="count over all 81 cases", margins=[found], tolerance=2)
     yield rejects("the sum as a bound", at_most("", oracle="", residuals=over, tolerance=1e-3))

@@ -128,8 +128,8 @@ def wiggly(theta: Floats) -> tuple[Floats, Floats, Floats]:
     kind="theorem",
     statement="Printed: if every ℓ_F(x, y, ·) is Lipschitz and satisfies the PL inequality, SGD converges to θ*. The "
     "inequality does not pass to means: two samples with V_i = θ ± .19 sin(5θ + b_i), targets ∓2, b = (0, 1.3), obey "
-    "it, yet their mean has three local minima. (Nor can a PL loss be Lipschitz on all of ℝ^d.) Corrected: L* smooth "
-    "(constant L) and itself PL (constant μ), E‖g‖² ≤ C², a_k = (2k+1)/(2μ(k+1)²): then "
+    "it, yet their mean has three local minima. (Nor is a PL loss Lipschitz on all of ℝ^d, unless it is constant.) "
+    "Corrected: L* smooth (constant L) and itself PL (constant μ), E‖g‖² ≤ C², a_k = (2k+1)/(2μ(k+1)²): then "
     "E[L*(θ_k)] − min L* ≤ L C²/(2kμ²), which names no particular minimiser.",
     verdict="erratum",
 )
