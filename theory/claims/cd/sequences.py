@@ -131,8 +131,8 @@ def chain(rng: np.random.Generator) -> Evidence:
     where="Equation 3 with soft values",
     kind="identity",
     statement="With V_soft = (1/λ) log E_p[e^(λr)|prefix] in the place of V* the tokenwise rule multiplies out to the "
-    "sequence-level optimum; with V* it does so iff V_soft − V* is the same after every token of a prefix, as where "
-    "tokens are independent and each adds its own reward, and else falls short by (λ⁴/8) E_p Σ_t "
+    "sequence-level optimum; with V* it does so iff V_soft − V* is the same after every token of a prefix, as where a "
+    "fixed number of independent tokens each add their own reward, and else falls short by (λ⁴/8) E_p Σ_t "
     "Var_p(v(y^(t+1))|y^t) + O(λ⁵), v = Var_p(r|prefix).",
     verdict="holds",
 )
@@ -171,7 +171,7 @@ def soft(rng: np.random.Generator) -> Evidence:
     short = np.mean([shortfall(tree, side * reward, small) for side in (-1, 1)], axis=0) / small**4
 
     def off(law: Floats) -> Floats:
-        return np.abs(short / law - 1)
+        return np.asarray(np.abs(short / law - 1))
 
     # The next even order is λ² of a few times the law; rounding adds 1e-17 / λ⁴ < 1e-10, to laws of 1e-6 and more.
     yield at_most("the λ⁴ law, relative error", oracle="variance", residuals=off(law), tolerance=10 * small**2)
