@@ -64,9 +64,12 @@ def rowwise(rule: Callable[..., Array], parameter: Array, *arrays: Array) -> Arr
 
 
 def identity(name: str, problem: Problem, rng: np.random.Generator, tolerance: float = ROUNDING) -> Check:
-    """J(pi) = log Z - KL(pi || policy) at a random interior pi and at a random vertex of every instance."""
+    """J(pi) = log Z - KL(pi || policy), J as printed, at a random interior pi and a random vertex of every instance."""
     log_pi = normalised(np.where(np.isneginf(problem.log_p + problem.u), -np.inf, rng.normal(size=problem.u.shape)))
-    residuals = [gibbs_residual(pi, problem.log_policy, problem.log_p, problem.u) for pi in (log_pi, greedy(log_pi))]
+    residuals = []
+    for pi in (log_pi, greedy(log_pi)):
+        residuals.append(gibbs_residual(pi, problem.log_policy, problem.log_p, problem.u))
+        residuals.append(np.abs(problem.printed(pi, *problem.data) - objective(pi, problem.log_p, problem.u)))
     return at_most(name, oracle="Gibbs identity", residuals=np.concatenate(residuals), tolerance=tolerance)
 
 

@@ -122,6 +122,16 @@ def test_packed_products(dtype):
     assert relative_error(lambda x: product(x) * 1.1, weight) > 0.05
 
 
+def test_another_type_gives_the_bits_of_the_network_in_that_type():
+    network, tokens = network_of(NETWORKS["llama"]), [5, 17, 3, 42]
+    with torch.inference_mode():
+        states = [
+            LlamaDecoder(Llama(one, torch.bfloat16), 1, 8).read(tokens).state
+            for one in (network, copy.deepcopy(network).bfloat16())
+        ]
+    assert torch.equal(*states)
+
+
 def test_weights_that_change_are_laid_out_anew():
     network = network_of(NETWORKS["llama"])
     before = prepared(network)

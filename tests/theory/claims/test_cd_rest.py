@@ -13,6 +13,7 @@ from theory.arrays import expectation
 from theory.best_of import best_of
 from theory.claims.cd import best_of_k_tilts, convergence, tokenwise_objective
 from theory.claims.cd.best_of_k import ceiling
+from theory.claims.cd.blockwise import closed
 from theory.information import kl
 from theory.ledger import REGISTRY, verify
 from theory.values import Values, hard_values, soft_values, tokenwise
@@ -42,6 +43,8 @@ BROKEN = [
     ("cd.eq2", "tokenwise_objective", "printed", lambda pi, p, v, value, lam: lam * expectation(pi, v)),
     ("cd.lambda0", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, lam + 0.1)),
     ("cd.lambda0", "tokenwise_objective", "hard_values", shifted),
+    ("cd.tradeoff", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, 1.1 * lam)),
+    ("cd.tradeoff", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, min(lam, 100.0))),
     ("cd.eq6", "tokenwise_objective", "kl", lambda a, b: 20 * kl(a, b)),
     ("cd.eq6", "tokenwise_objective", "tokenwise", lambda tree, v, lam: tokenwise(tree, v, 8 * lam)),
     ("cd.lemC.1", "fudge", "hard_values", soft),
@@ -52,6 +55,8 @@ BROKEN = [
     ("cd.eq5", "semi_gradient", "bellman_target", lambda p, q: np.where(np.isneginf(p), -np.inf, q).max(axis=-1)),
     ("cd.eq7", "blockwise", "best_of", one_more),
     ("cd.eq7", "blockwise", "tournament", lambda p, scores, count: p),
+    ("cd.block_kl", "block_cost", "best_of", one_more),
+    ("cd.block_kl", "block_cost", "closed", lambda count: closed(2 * count)),
     ("cd.bok_tilt", "best_of_k_tilts", "best_of", one_more),
     ("cd.bok_tilt", "best_of_k_tilts", "ceiling", lambda count: ceiling(count) / 2),
     ("cd.dpo_additivity", "best_of_k_tilts", "kl", lambda a, b: kl(b, a)),

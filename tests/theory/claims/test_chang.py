@@ -11,7 +11,9 @@ from theory.arrays import normalised
 from theory.claims.chang import approximations, attribution
 from theory.claims.chang.literal_objective import literal, on_grid, printed_policy, refined, stationary, threshold
 from theory.claims.optimality import rowwise
-from theory.guidance import gibbs, greedy
+from theory.classifier_readings import respond
+from theory.guidance import classifier_free_guidance, gibbs, greedy
+from theory.information import entropy, kl
 from theory.ledger import REGISTRY, verify
 
 BROKEN = [
@@ -30,10 +32,31 @@ BROKEN = [
         # The scale of other libraries: p^lambda (p^-)^(1 - lambda).
         lambda p, q, lam: gibbs(p, (lam - 1) * (np.where(np.isneginf(p), 0.0, p) - q)),
     ),
+    (
+        "chang.thm3.2",
+        "classifier_free_guidance",
+        "classifier_free_guidance",
+        lambda p, q, lam: classifier_free_guidance(p, q, max(lam, -0.5)),
+    ),
     ("chang.thm3.3", "kl_guided_temperature", "kl_guided_temperature", lambda p, q, sigma: p),
+    (
+        "chang.thm3.3",
+        "kl_guided_temperature",
+        "printed",
+        lambda pi, p, lam: -((abs(lam) + 1) * kl(pi, p) + abs(lam) * entropy(pi)),  # another for lambda < 0 alone
+    ),
     ("chang.thm3.4", "temperature", "policy", lambda p, t: normalised(p * t)),
-    ("chang.thm3.1-base", "attribution", "classifier_guidance", lambda p, q, lam: gibbs(p, 1.1 * lam * q)),
-    ("chang.thm3.1-base", "attribution", "classifier_guidance", lambda p, q, lam: gibbs(p, lam * np.exp(q))),
+    (
+        "chang.thm3.4",
+        "temperature",
+        "printed",
+        # Another where a token is impossible, and only there.
+        lambda pi, p, t: -kl(pi, p) / t - (1 / t - 1) * entropy(pi) + np.isneginf(p).any(axis=-1),
+    ),
+    ("chang.thm3.1-base", "attribution", "respond", lambda p, q, lam: respond(p, q, 1.1 * lam)),
+    ("chang.thm3.1-base", "attribution", "respond", lambda p, q, lam: gibbs(p, lam * np.exp(q))),
+    # Hopeless prefixes keep a hundredth of what they have.
+    ("chang.thm3.1-base", "attribution", "respond", lambda p, q, lam: respond(p, np.maximum(q, np.log(0.01)), lam)),
     ("chang.sec4.2-chain", "approximations", "classifier_free_guidance", lambda p, q, lam: gibbs(p, lam * p)),
     ("chang.sec4.2-chain", "approximations", "greedy", lambda p: greedy(-p)),
     ("chang.thm3.5", "greedy", "greedy_policy", lambda p: normalised(20 * p)),

@@ -65,6 +65,9 @@ def tilt(rng: np.random.Generator) -> Evidence:
     # The lead falls as 1/K^3, to 1e-9 at the last K: far above the rounding of figures near 1.
     yield at_least("the tilt of equal KL earns more", oracle="root finding", margins=lead, tolerance=0.0)
     yield at_most("by less than .01", oracle="root finding", residuals=lead, tolerance=0.01)
+    figures = {2: (0.676, 1e3), 16: (0.94129, 1e5)}
+    off = [abs(tilted_mean(equal_cost(ceiling(K))) - value) * unit for K, (value, unit) in figures.items()]
+    yield at_most("the statement's figures, in last digits", oracle="worked examples", residuals=off, tolerance=0.5)
     yield at_most("and ever less as K grows", oracle="root finding", residuals=np.diff(lead), tolerance=0.0)
     yield rejects("best-of-K is optimal", at_most("", oracle="", residuals=lead, tolerance=1e-3))
     half = [tilted_mean(K - 1.0) - K / (K + 1) for K in every]
@@ -89,6 +92,8 @@ def additivity(rng: np.random.Generator) -> Evidence:
     named = np.all(np.isclose(p, (0.5, 0.5)) & np.isclose(d, (0.8, 0.2)), axis=-1)
     over = true - printed
     yield at_least("printed: exceeded at the worked example", oracle="exact law", margins=over[named], tolerance=0.1)
+    figures = np.abs(np.array([true[named], printed[named]]).ravel() - [0.525, 0.386]) * 1e3
+    yield at_most("printed: its figures, in last digits", oracle="worked example", residuals=figures, tolerance=0.5)
     found = float(np.sum(over > 0.1))
     yield at_least("printed: cases that exceed it", oracle="count over all 81 cases", margins=[found], tolerance=2)
     yield rejects("the sum as a bound", at_most("", oracle="", residuals=over, tolerance=1e-3))

@@ -67,8 +67,8 @@ def accepted(rng: np.random.Generator) -> Evidence:
     reward[::2] = np.sign(reward[::2])  # ties
     world = tree, hard_values(tree, reward).state, reward
     exact = {M: blockwise(*world, M, lambda p, scores: tournament(p, scores, 2)) for M in (1, 2, 3)}
-    drawn = [_worst(blockwise(*world, M, _closed(2)), law) for M, law in exact.items()]
-    lowest = _worst(blockwise(*world, 2, lambda p, scores: _closed(2)(p, _ranked(scores))), exact[2])
+    drawn = [_worst(blockwise(*world, M, closed(2)), law) for M, law in exact.items()]
+    lowest = _worst(blockwise(*world, 2, lambda p, scores: closed(2)(p, _ranked(scores))), exact[2])
     yield at_most("each block's winner", oracle="all pairs of blocks", residuals=np.ravel(drawn), tolerance=ROUNDING)
     yield rejects("ties to the first block of a list", at_most("", oracle="", residuals=lowest, tolerance=1e-3))
 
@@ -76,16 +76,17 @@ def accepted(rng: np.random.Generator) -> Evidence:
     for K in (1, 2, 4, 16):  # noqa: N806
         answers = np.exp(best_of(tree.log_prob, reward, K))
         each = np.exp(Tree(best_of(tree.log_steps, hard_values(tree, reward).action, K)).log_prob)
-        found = blockwise(*world, DEPTH + 1, _closed(K))
+        found = blockwise(*world, DEPTH + 1, closed(K))
         whole.append(_worst(found, answers))
-        tokens.append(_worst(blockwise(*world, 1, _closed(K)), each))
+        tokens.append(_worst(blockwise(*world, 1, closed(K)), each))
         crossed.append(_worst(found, each))
     yield at_most("M ≥ |y|: best-of-K of answers", oracle="best-of-K", residuals=np.ravel(whole), tolerance=ROUNDING)
     yield at_most("M = 1: best-of-K of tokens", oracle="best-of-K", residuals=np.ravel(tokens), tolerance=ROUNDING)
     yield rejects("both the same", at_most("", oracle="", residuals=np.ravel(crossed), tolerance=1e-3))
 
 
-def _closed(K: int) -> Winner:  # noqa: N803
+def closed(K: int) -> Winner:  # noqa: N803
+    """The winner of K blocks by the closed form of best-of-K."""
     return lambda p, scores: np.exp(best_of(np.log(p), scores, K))
 
 

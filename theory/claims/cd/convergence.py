@@ -62,12 +62,15 @@ def descents(rng: np.random.Generator) -> tuple[Descent, Descent, Floats]:
     tree, reward = random_world(rng, -1.0, 1.0)
     other, _ = random_world(rng, 0.0, 1.0)
     inner, end = rng.uniform(0.5, 1.5, size=(2, *reward.shape))
-    through, law = passing()[:, 1:], np.exp(tree.log_prob)
-    curvature = inner[:, 1:] ** 2 @ through.T + end**2
-    pull = reward * (inner[:, 1:] @ through.T + end)
+    through, fit = passing()[:, 1:], descent(np.exp(tree.log_prob), reward, inner, end)
     aimed = (inner * hard_values(tree, reward).state)[:, 1:] @ through.T + reward * end
-    best = np.sum(law * aimed, axis=-1) / np.sum(law * curvature, axis=-1)
-    return Descent(law, curvature, pull), Descent(np.exp(other.log_prob), curvature, pull), best
+    return fit, descent(np.exp(other.log_prob), reward, inner, end), fit.mean(aimed) / fit.bend
+
+
+def descent(law: Floats, reward: Floats, inner: Floats, end: Floats) -> Descent:
+    """The scalar problem of V_theta = theta phi, phi being `inner` at prefixes and `end` at strings: [B, M] each."""
+    through = passing()[:, 1:]
+    return Descent(law, inner[:, 1:] ** 2 @ through.T + end**2, reward * (inner[:, 1:] @ through.T + end))
 
 
 @claim(
@@ -87,6 +90,13 @@ def stationary(rng: np.random.Generator) -> Evidence:
     yield at_most("stationary for L_F = for L*", oracle="V* by induction", residuals=gaps, tolerance=ROUNDING)
     gaps = np.abs(off.optimum - best)
     yield rejects("off-policy y", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+    tree, reward = random_world(rng, -1.0, 1.0)
+    law, exact, noise = np.exp(tree.log_prob), hard_values(tree, reward).state, rng.normal(size=reward.shape)
+    realised = np.abs(descent(law, reward, exact / 2, reward / 2).optimum - 2)
+    # Terms r V* of either sign make up E V*^2, which is some hundred times smaller at worst.
+    yield at_most("V* itself where V_2 is V*", oracle="V* by induction", residuals=realised, tolerance=1e-10)
+    missed = np.abs(descent(law, reward, exact / 2 + noise, reward / 2).optimum - 2)
+    yield rejects("where none is", at_most("", oracle="", residuals=missed, tolerance=1e-3))
     # Stable from the first step on: a E A^2 <= E A.
     scale = fit.bend / fit.mean(fit.curvature**2)
     falling, constant = (
@@ -118,8 +128,8 @@ def wiggly(theta: Floats) -> tuple[Floats, Floats, Floats]:
     kind="theorem",
     statement="Printed: if every ℓ_F(x, y, ·) is Lipschitz and satisfies the PL inequality, SGD converges to θ*. The "
     "inequality does not pass to means: two samples with V_i = θ ± .19 sin(5θ + b_i), targets ∓2, b = (0, 1.3), obey "
-    "it, yet their mean has three local minima. (Nor can a PL loss be Lipschitz on all of ℝ^d.) Corrected: L* smooth "
-    "(constant L) and itself PL (constant μ), E‖g‖² ≤ C², a_k = (2k+1)/(2μ(k+1)²): then "
+    "it, yet their mean has three local minima. (Nor is a PL loss Lipschitz on all of ℝ^d, unless it is constant.) "
+    "Corrected: L* smooth (constant L) and itself PL (constant μ), E‖g‖² ≤ C², a_k = (2k+1)/(2μ(k+1)²): then "
     "E[L*(θ_k)] − min L* ≤ L C²/(2kμ²), which names no particular minimiser.",
     verdict="erratum",
 )
@@ -137,7 +147,7 @@ def rate(rng: np.random.Generator) -> Evidence:
     mean = (first + second) / 2
     low = np.flatnonzero((mean[1:-1] < mean[:-2]) & (mean[1:-1] < mean[2:])) + 1
     yield at_least(
-        "printed: local minima of the mean", oracle="grid, worked example", margins=[float(low.size)], tolerance=2.0
+        "printed: local minima of the mean", oracle="grid, worked example", margins=[float(low.size)], tolerance=3.0
     )
     above = np.sort(mean[low])[1:] - mean.min()
     yield at_least("printed: descent can end above the minimum", oracle="worked example", margins=above, tolerance=0.1)

@@ -46,11 +46,11 @@ def certified_bound(rng: np.random.Generator) -> Evidence:
     with precision():
         slack = [best_of_bound(K) - best_of_cost(fine, K) for K in COUNTS]
         lesser = [least(best_of_bound(K - 1) - best_of_cost(fine, K)) for K in COUNTS]
-        above, below = [bound(x) for x in slack], [least(x) for x in slack]
+        below = [least(x) for x in slack]
+        above = [bound(x * ball(Fraction(LEVELS, K) ** 2)) for x, K in zip(slack, COUNTS, strict=True)]
     limit = f"ball arithmetic, limit law: {LEVELS} equal atoms"
     yield at_least("the bound exceeds the cost of a fine law", oracle=limit, margins=below, tolerance=0.0)
-    # A law of n like atoms falls short by the order of (K / n)^2.
-    yield at_most("and by less than (K/n)²", oracle=limit, residuals=above, tolerance=(16 / LEVELS) ** 2)
+    yield at_most("and by less than (K/n)², in units of it", oracle=limit, residuals=above, tolerance=1.0)
     yield rejects("log(K-1) - (K-2)/(K-1)", at_least("", oracle="", margins=lesser, tolerance=0.0))
     yield rejects("the bound as the value", at_most("", oracle="", residuals=margins, tolerance=1e-3))
 

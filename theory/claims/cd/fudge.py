@@ -17,7 +17,7 @@ FEATURES = 3
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """A linear prefix scorer V_theta = <theta, phi>, and the strings it is trained on.
+    """A prefix scorer V_theta = sin <theta, phi>, which is not linear in theta, and the strings it is trained on.
 
     law, reward: [B, M]; inner: [B, M, d], features of the prefixes; ends: [B, M, d], those of the complete strings.
     The loss sums over t = 1 .. |y|: the empty prefix is never trained, and y^|y| is y with its EOS.
@@ -34,8 +34,8 @@ class Regression:
         theta: [B, d]; targets: [B, M strings, 1] or [B, 1, M prefixes]. Returns [B].
         """
         aims = np.broadcast_to(targets, (*self.law.shape, self.law.shape[-1]))
-        inner, at_end = (self.inner @ theta[..., None])[:, None, 1:, 0], (self.ends @ theta[..., None])[..., 0]
-        before = prefix_loss(inner, passing()[:, 1:], aims[..., 1:])
+        inner, at_end = (np.sin(features @ theta[..., None])[..., 0] for features in (self.inner, self.ends))
+        before = prefix_loss(inner[:, None, 1:], passing()[:, 1:], aims[..., 1:])
         return np.sum(self.law * (before + (at_end - self.reward) ** 2 / 2), axis=-1)
 
     def slope(self, theta: Array, direction: Array, targets: Array) -> Array:
@@ -61,7 +61,7 @@ def regression(rng: np.random.Generator, tree: Tree, reward: Floats) -> Regressi
     assumptions="y is drawn from p itself (on-policy); V_θ is differentiable and Σ_t (r² + V_θ² + ‖∇V_θ‖²) integrable.",
 )
 def unbiased(rng: np.random.Generator) -> Evidence:
-    """Linear scorers at random θ, all strings enumerated; off-policy data as control."""
+    """Scorers at random θ, all strings enumerated; off-policy data as control."""
     tree, reward = random_world(rng, -1.0, 1.0)
     fit = regression(rng, tree, reward)
     theta, direction = rng.normal(size=(2, BATCH, FEATURES))

@@ -98,11 +98,12 @@ def ipo(rng: np.random.Generator) -> Evidence:
 def against_rl(rng: np.random.Generator) -> Evidence:
     """The small-reward law, the bounds at rewards of any size, and ranks."""
     log_p, reward = simplex(rng, WORLDS, ANSWERS, 1e-3), rng.uniform(-1, 1, size=(WORLDS, ANSWERS))
+    log_mu = simplex(rng, WORLDS, ANSWERS, 1e-3)
     small = 0.08
     for beta in (0.5, 1.0, 2.0):
         best = rl_optimum(log_p, reward, beta)
-        found = psi_optimum(log_p, bradley_terry(small * reward), log_p, small * beta / 4)
-        cubes = wins(margins(reward) ** 3, log_p)
+        found = psi_optimum(log_p, bradley_terry(small * reward), log_mu, small * beta / 4)
+        cubes = wins(margins(reward) ** 3, log_mu)
         leading = expectation(best, (cubes - expectation(best, cubes)[:, None]) ** 2) / (288 * beta**2)
         law = small**4 * leading
 
@@ -114,28 +115,32 @@ def against_rl(rng: np.random.Generator) -> Evidence:
         near = partial(at_most, oracle="KL", tolerance=2.5 * small**2)
         yield near(f"the ε⁴ law, relative error, β = {beta:g}", residuals=off(kl(found, best)))
     yield rejects("144 for 288", near("", residuals=off(kl(found, best) / 2)))
-    found = psi_optimum(log_p, bradley_terry(small * reward), log_p, small * beta / 2)
+    found = psi_optimum(log_p, bradley_terry(small * reward), log_mu, small * beta / 2)
     yield rejects("τ = β/2", near("", residuals=off(kl(found, best))))
     for scale in (1.0, 10.0, 100.0):
         for tau in MILD:
-            found = psi_optimum(log_p, bradley_terry(scale * reward), log_p, tau)
+            found = psi_optimum(log_p, bradley_terry(scale * reward), log_mu, tau)
             over = [np.ptp(found - log_p, axis=-1) - 1 / tau, kl(found, log_p) - 1 / tau]
             name = f"span and KL ≤ 1/τ, r × {scale:g}, τ = {tau:g}"
             yield at_most(name, oracle="IPO's optimum", residuals=np.ravel(over), tolerance=ROUNDING)
     over = np.ptp(rl_optimum(log_p, scale * reward, 4 * tau) - log_p, axis=-1) - 1 / tau
     yield rejects("the same span for RL", at_most("", oracle="", residuals=over, tolerance=ROUNDING))
-    ranked = psi_optimum(log_p, by_reward(reward), log_p, 1.0)
-    bent = psi_optimum(log_p, by_reward(np.exp(3 * reward)), log_p, 1.0)
+    ranked = psi_optimum(log_p, by_reward(reward), log_mu, 1.0)
+    bent = psi_optimum(log_p, by_reward(np.exp(3 * reward)), log_mu, 1.0)
     gaps = np.abs(ranked - bent).ravel()
     yield at_most("labels by e^(3r): the same optimum", oracle="ranks", residuals=gaps, tolerance=ROUNDING)
-    p = np.exp(log_p)
-    below = np.sum(p[:, None] * (reward[:, None] < reward[..., None]), axis=-1)
-    same = np.sum(p[:, None] * (reward[:, None] == reward[..., None]), axis=-1)
+    mu = np.exp(log_mu)
+    below = np.sum(mu[:, None] * (reward[:, None] < reward[..., None]), axis=-1)
+    same = np.sum(mu[:, None] * (reward[:, None] == reward[..., None]), axis=-1)
     gaps = np.abs(gibbs(log_p, below + same / 2) - ranked).ravel()
     yield at_most("h = F/τ, F the mid-rank", oracle="sorting", residuals=gaps, tolerance=ROUNDING)
+    p = np.exp(log_p)
+    under_p = np.sum(p[:, None] * (np.sign(reward[..., None] - reward[:, None]) + 1) / 2, axis=-1)
+    gaps = np.abs(gibbs(log_p, under_p) - ranked).ravel()
+    yield rejects("the mid-rank under p", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
     gaps = np.abs(gibbs(log_p, below + same) - ranked).ravel()
     yield rejects("the upper rank for the mid-rank", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
-    gaps = kl(psi_optimum(log_p, bradley_terry(3 * reward), log_p, 0.25), rl_optimum(log_p, 3 * reward, 1.0))
+    gaps = kl(psi_optimum(log_p, bradley_terry(3 * reward), log_mu, 0.25), rl_optimum(log_p, 3 * reward, 1.0))
     yield at_least(
         "rewards in ±3, τ = β/4: KL, median over all worlds", oracle="KL", margins=[np.median(gaps)], tolerance=0.01
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from theory.arrays import Array, expectation
+from theory.arrays import Array, expectation, logsumexp, normalised
 from theory.claims.cd.tokenwise import printed
 from theory.claims.optimality import EXPONENTS, ROUNDING, simplex
 from theory.claims.trees import random_world
@@ -65,6 +65,53 @@ def no_control(rng: np.random.Generator) -> Evidence:
     yield rejects("D/λ² → Var", at_most("", oracle="", residuals=np.abs(found - variance).ravel(), tolerance=2e-3))
     moved = np.abs(np.exp(tokenwise(tree, values, 0.1).log_steps) - np.exp(tree.log_steps)).ravel()
     yield rejects("p also at λ = 0.1", at_most("", oracle="", residuals=moved, tolerance=1e-3))
+
+
+@claim(
+    "cd.tradeoff",
+    paper="cd",
+    where="Section 2, trade-off of A and D in λ",
+    kind="statement",
+    statement="Along the optimal policies dA/dλ = Var_π(V*) and dD/dλ = λ Var_π(V*), so both the advantage and the "
+    "divergence grow with λ; as λ → ∞ the policy becomes p restricted to the tokens of largest V*.",
+    verdict="holds",
+)
+def tradeoff(rng: np.random.Generator) -> Evidence:
+    """Central differences of the rule that we run, at every prefix."""
+    tree, reward = random_world(rng, -1.0, 1.0)
+    values, h = hard_values(tree, reward), 1e-4
+    q = values.action
+    for lam in EXPONENTS:
+        low, here, high = (tokenwise(tree, values, lam + side).log_steps for side in (-h, 0.0, h))
+        advantage = (expectation(high, q) - expectation(low, q)) / (2 * h)
+        divergence = (kl(high, tree.log_steps) - kl(low, tree.log_steps)) / (2 * h)
+        variance = expectation(here, (q - expectation(here, q)[..., None]) ** 2)
+        # Central differences err by h² times third derivatives below 100.
+        for name, gaps in {"dA/dλ = Var": advantage - variance, "dD/dλ = λ Var": divergence - lam * variance}.items():
+            residuals = np.abs(gaps).ravel()
+            yield at_most(f"{name}, λ = {lam:g}", oracle="central differences", residuals=residuals, tolerance=1e-6)
+    off = np.abs(divergence - variance).ravel()
+    yield rejects("dD/dλ = Var", at_most("", oracle="", residuals=off, tolerance=1e-3))
+    base = expectation(tree.log_steps, (q - expectation(tree.log_steps, q)[..., None]) ** 2)
+    off = np.abs(advantage - base).ravel()
+    yield rejects("the variance under p", at_most("", oracle="", residuals=off, tolerance=1e-3))
+    tied = np.sign(np.round(reward))
+    values = hard_values(tree, tied)
+    allowed = np.where(np.isfinite(tree.log_steps), values.action, -np.inf)
+    # Ties of V* that are sums in another order differ by rounding.
+    lack = allowed.max(axis=-1, keepdims=True) - allowed
+    best, far = lack < 1e-12, 300.0
+    kept = np.where(best, tree.log_steps, -np.inf)
+    left = np.exp(logsumexp(np.where(best, -np.inf, tree.log_steps - far * lack)) - logsumexp(kept))
+    found = np.exp(tokenwise(tree, values, far).log_steps)
+
+    def missed(limit: Array) -> Array:
+        return (np.abs(found - limit).sum(axis=-1) / 2 - left).ravel()
+
+    name = "λ → ∞: p on the best tokens, but for e^(−λ lack) of the others"
+    yield at_most(name, oracle="maxima", residuals=missed(np.exp(normalised(kept))), tolerance=ROUNDING)
+    even = best / best.sum(axis=-1, keepdims=True)
+    yield rejects("ties shared equally", at_most("", oracle="", residuals=missed(even), tolerance=1e-3))
 
 
 @claim(

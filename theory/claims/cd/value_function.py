@@ -1,13 +1,11 @@
 """The value function V* of the base model: its definition, its Bellman equation, and how it combines rewards."""
 
-from functools import partial
-
 import numpy as np
 
-from theory.arrays import Array, expectation
+from theory.arrays import expectation
 from theory.claims.optimality import EXPONENTS, ROUNDING
 from theory.claims.trees import BATCH, apart, enumerated, hard_worlds, random_world, solved
-from theory.language_models import log_dirichlet, path_products
+from theory.language_models import Floats, log_dirichlet, path_products
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
 from theory.values import Values, hard_values, soft_values, tokenwise
 
@@ -82,14 +80,15 @@ def no_advantage(rng: np.random.Generator) -> Evidence:
     paper="cd",
     where="Section 3.1, before equation 5",
     kind="equation",
-    statement="V* = E_p V*(next) before EOS and r at EOS. The bounded solution is unique iff the model ends almost "
-    "surely from every prefix: then V* = (I − A)^(−1) (P(EOS|·) r). Else multiples of P(no end|prefix) can be added; "
-    "and unbounded solutions there may be always: if aⁿ ends with probability 1/2 at every n, V* + c 2ⁿ is one.",
+    statement="V* = E_p V*(next) before EOS and r at EOS; the bounded solution is unique iff the model ends almost "
+    "surely from every prefix: then V* = (I − A)^(−1) (P(EOS|·) r). Where it may run for ever, multiples of P(never "
+    "ends|·) can be added; they are constants only where it never ends at all.",
     verdict="holds-with-assumption",
-    assumptions="For uniqueness: p ends almost surely, and V is bounded, as it is with finitely many states.",
+    assumptions="For uniqueness: p ends almost surely, and V is bounded. Answers of any length leave room for "
+    "unbounded ones: with P(EOS) = 1/2 at every step 2^t can be added.",
 )
 def bellman(rng: np.random.Generator) -> Evidence:
-    """Trees by enumeration and a linear solve; automata by their own powers; models without end; an unbounded V."""
+    """Trees by enumeration and by a linear solve; automata with loops by their own powers; a model without end."""
     tree, reward = random_world(rng, -1.0, 1.0)
     exact = enumerated(np.exp(tree.log_prob), reward)
     gaps = np.abs(expectation(tree.log_steps, exact.action) - exact.state).ravel()
@@ -102,32 +101,43 @@ def bellman(rng: np.random.Generator) -> Evidence:
     steps = 0.9 * steps + 0.1 * np.eye(STATES + 1)[-1]
     inner, ended = steps[..., :-1], steps[..., -1] * rng.uniform(-1, 1, size=(BATCH, STATES))
     value = np.linalg.solve(np.eye(STATES) - inner, ended[..., None])[..., 0]
-    summed, term = np.zeros_like(value), ended
+    found = rng.normal(size=value.shape)
     for _ in range(400):
-        summed, term = summed + term, (inner @ term[..., None])[..., 0]
-    # After 400 steps less than 0.9^400 < 1e-18 of the mass is left.
-    gaps = np.abs(value - summed).ravel()
-    yield at_most("automata: (I−A)⁻¹", oracle="sum over lengths", residuals=gaps, tolerance=ROUNDING)
+        found = (inner @ found[..., None])[..., 0] + ended
+    # After 400 steps less than 0.9^400 < 1e-18 of the mass, and of the start, is left.
+    gaps = np.abs(value - found).ravel()
+    yield at_most("automata: (I−A)⁻¹ from any start", oracle="repeated backups", residuals=gaps, tolerance=ROUNDING)
 
-    def without_end(stays: float) -> Array:
-        """How far h = P(no end|state), scaled to 1, is from h = A h if two states keep one another with `stays`."""
-        steps, kept = inner.copy(), inner[:, :2, :2]
-        steps[:, :2] = 0.0
-        steps[:, :2, :2] = stays * kept / kept.sum(axis=-1, keepdims=True)
-        never = np.linalg.matrix_power(steps, 400).sum(axis=-1)
-        never /= never.max(axis=-1, keepdims=True)
-        return np.abs((steps @ never[..., None])[..., 0] - never).ravel()
-
-    added = partial(at_most, oracle="powers of A", tolerance=ROUNDING)
-    yield added("V* + P(no end) solves it too", residuals=without_end(1.0))
-    yield rejects("where it ends", added("", residuals=without_end(0.99)))
+    endless = inner / inner.sum(axis=-1, keepdims=True)
+    shifted = np.abs((endless @ np.ones((STATES, 1)))[..., 0] - 1).ravel()
+    yield at_most("no end: V* + c solves it too", oracle="row sums", residuals=shifted, tolerance=ROUNDING)
+    yield from _partly_endless(inner, ended)
+    # One symbol, EOS with probability 1/2 at every step: 2^t is a mean of 2^(t+1) and of nothing.
+    doubling = 2.0 ** np.arange(60)
+    kept = np.abs(doubling[:-1] - doubling[1:] / 2)
+    yield rejects("unique among unbounded values too", at_least("", oracle="", margins=kept, tolerance=1e-3))
     shifted = np.abs((inner @ (value + 1)[..., None])[..., 0] + ended - value - 1).ravel()
     yield rejects("V* + 1 where it ends", at_most("", oracle="", residuals=shifted, tolerance=1e-3))
 
-    powers = 2.0 ** np.arange(60)
-    growing = partial(at_most, oracle="powers of 2", tolerance=0.0)  # exact in binary
-    yield growing("ends, yet V* + 2ⁿ solves it too", residuals=np.abs(powers[1:] / 2 - powers[:-1]))
-    yield rejects("V* + 1.5ⁿ", growing("", residuals=np.abs(1.5 ** np.arange(1, 60) / 2 - 1.5 ** np.arange(59))))
+
+def _partly_endless(inner: Floats, ended: Floats) -> Evidence:
+    """Two of the four states now lead to one another alone: what never ends there is reached from the others."""
+    trap = np.arange(STATES) >= STATES // 2
+    steps = np.where(trap[:, None], inner * trap, inner)
+    steps = np.where(trap[:, None], steps / steps.sum(axis=-1, keepdims=True), steps)
+    earned = np.where(trap, 0.0, ended)
+    forever, value = np.ones_like(earned), np.zeros_like(earned)
+    for _ in range(400):  # P(still running after t), and what the answers that end by then bring
+        forever = (steps @ forever[..., None])[..., 0]
+        value = (steps @ value[..., None])[..., 0] + earned
+
+    def missed(added: Floats) -> Floats:
+        return np.abs((steps @ (value + added)[..., None])[..., 0] + earned - value - added).ravel()
+
+    name = "may never end: V* + c P(never ends) solves it too"
+    yield at_most(name, oracle="product", residuals=missed(3 * forever), tolerance=ROUNDING)
+    yield at_least("and is another solution", oracle="product", margins=3 * forever[:, trap].ravel(), tolerance=1.0)
+    yield rejects("V* + c where it may end", at_most("", oracle="", residuals=missed(0 * forever + 3), tolerance=1e-3))
 
 
 @claim(

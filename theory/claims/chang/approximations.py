@@ -58,6 +58,8 @@ def chain(rng: np.random.Generator) -> Evidence:
     # The next order is lambda^5, so at lambda = .01 the ratio is off by a few hundredths at most.
     gaps = np.abs(apart / small**4 / (variance / 2) - 1)
     yield at_most("λ⁴ law at λ = 0.01", oracle="variance", residuals=gaps, tolerance=0.2)
+    gaps = np.abs(apart / small**4 / variance - 1)
+    yield rejects("λ⁴ Var", at_most("", oracle="", residuals=gaps, tolerance=0.2))
 
     for strength in BANG_BANG:
         vertex = greedy(log_p - strength * log_p_without)
@@ -66,6 +68,9 @@ def chain(rng: np.random.Generator) -> Evidence:
         others += [last_line(greedy(-np.abs(np.arange(5.0) - a)), log_p, log_p_without, strength) for a in range(5)]
         excess = np.max(others, axis=0) - best
         yield at_most(f"point mass at λ = {strength:g}", oracle="vertices", residuals=excess, tolerance=ROUNDING)
+    for name, wrong in {"argmax P_G/P_G⁻": greedy(log_p - log_p_without), "argmax P_G": greedy(log_p)}.items():
+        excess = np.max(others, axis=0) - last_line(wrong, log_p, log_p_without, strength)
+        yield rejects(f"{name} at λ = {strength:g}", at_most("", oracle="", residuals=excess, tolerance=1e-3))
 
 
 @claim(

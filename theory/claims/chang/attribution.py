@@ -4,7 +4,7 @@ import numpy as np
 
 from theory.arrays import Array, expectation, logsumexp, normalised
 from theory.claims.optimality import ROUNDING, simplex
-from theory.guidance import classifier_guidance
+from theory.classifier_readings import respond
 from theory.information import kl
 from theory.ledger import Check, Evidence, at_least, at_most, claim, rejects
 
@@ -17,8 +17,7 @@ def guided_strings(log_first: Array, log_second: Array, log_d: Array, lam: float
     log_first: [B, n]; log_second: [B, n, n]; log_d: [B, n, n], log P(r=1 | z1 z2). Returns [B, n, n].
     """
     log_q = logsumexp(log_second + log_d)
-    first = classifier_guidance(log_first, log_q, lam)
-    return first[..., None] + classifier_guidance(log_second, log_d, lam)
+    return respond(log_first, log_q, lam)[..., None] + respond(log_second, log_d, lam)
 
 
 def flat(log_p: Array) -> Array:
@@ -38,8 +37,9 @@ def draw(rng: np.random.Generator) -> tuple[Array, Array, Array]:
     where="Theorem 3.1 with P(r=1|·) under the base model's continuations",
     kind="theorem",
     statement="Read operationally, Q and V being success probabilities of P_G's own continuations, λ = 1 samples "
-    "exactly from the posterior P_G(y) D(y)/P(r=1), whose KL from P_G is −log P(r=1) for a grader D in {0, 1}; and "
-    "E_π log(Q/V) = KL(π‖P_G) − KL(π‖posterior). λ = 2 gives neither the posterior nor P_G D² normalised.",
+    "exactly from the posterior P_G(y) D(y)/P(r=1). For a grader D in {0, 1} its KL from P_G is −log P(r=1), the least "
+    "of all laws that always succeed. E_π log(Q/V) = KL(π‖P_G) − KL(π‖posterior). λ = 2 gives neither the posterior "
+    "nor P_G D² normalised.",
     verdict="holds-with-assumption",
     assumptions="Q and V are taken under the base model, not under the policy; P(r=1) > 0.",
 )
@@ -59,12 +59,19 @@ def base_rollouts(rng: np.random.Generator) -> Evidence:
         _apart("", flat(guided_strings(log_first, log_second, log_d, 2.0)), globally, 1e-3),
     )
 
+    # The paper's graders: half of the strings fail, and with them every string of some first tokens.
     passed = np.where(rng.random(log_d.shape) < 0.5, 0.0, -np.inf)
-    passed[:, :, 0] = 0.0
-    found = flat(guided_strings(log_first, log_second, passed, 1.0))
+    passed[:, 0, 0] = 0.0
+    found, posterior = flat(guided_strings(log_first, log_second, passed, 1.0)), normalised(log_y + flat(passed))
+    yield _apart("the same for D in {0, 1}, first tokens without hope among them", found, posterior, ROUNDING)
+    masked = flat(log_first[..., None] + respond(log_second, passed, 1.0))
+    yield rejects("the first token not guided", _apart("", masked, posterior, 1e-3))
     cost = np.abs(kl(found, log_y) + logsumexp(log_y + flat(passed)))
     yield at_most("its cost is −log P(r=1) for D in {0, 1}", oracle="enumeration", residuals=cost, tolerance=ROUNDING)
 
+    any_sure = normalised(np.where(np.isfinite(flat(passed)), rng.normal(size=log_y.shape), -np.inf))
+    saved = -logsumexp(log_y + flat(passed)) - kl(any_sure, log_y)
+    yield at_most("no law that always succeeds costs less", oracle="random laws", residuals=saved, tolerance=ROUNDING)
     log_pi, log_q = normalised(rng.normal(size=log_first.shape)), logsumexp(log_second + log_d)
     reward = expectation(log_pi, log_q) - logsumexp(log_first + log_q)
     gaps = np.abs(reward - kl(log_pi, log_first) + kl(log_pi, normalised(log_first + log_q)))
@@ -98,6 +105,11 @@ def sign(rng: np.random.Generator) -> Evidence:
     gaps = np.abs(other - kl(posterior, log_pi))
     yield at_most(
         "corrected: under π(·|r=1) it is KL(π(·|r=1)‖π)", oracle="random policies", residuals=gaps, tolerance=ROUNDING
+    )
+    sure = np.where(np.eye(4, dtype=bool)[:, None], 0.0, -np.inf) + np.zeros((4, BATCH, 1))  # the four point masses
+    gain = expectation(sure, np.log(q)) - logsumexp(sure + np.log(q))
+    yield at_most(
+        "corrected: 0 at every point mass", oracle="vertices", residuals=np.abs(gain).ravel(), tolerance=ROUNDING
     )
     frozen = expectation(log_pi, np.log(q)) - np.log(np.sum(np.exp(log_pi[::-1]) * q, axis=-1))
     yield rejects("V of another policy", at_most("", oracle="", residuals=frozen, tolerance=1e-3))

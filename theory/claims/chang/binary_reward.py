@@ -76,13 +76,15 @@ def association(rng: np.random.Generator) -> Evidence:
     )
     each = hard_values(Tree(all_policies(2).log_steps[:, None]), np.exp(log_d))
     best = Values(each.state.max(axis=0), each.action.max(axis=0))
-    regret = _regret(best, pmi)[hope]
-    yield at_most("argmax pmi is optimal", oracle="all policies", residuals=regret, tolerance=ROUNDING)
-    regret = _regret(best, _pmi(log_values(tree, log_d), tree))[hope]
+    regret = _regret(best, pmi)[hope].ravel()
+    yield at_most("every argmax of the pmi is optimal", oracle="all policies", residuals=regret, tolerance=ROUNDING)
+    regret = _regret(best, _pmi(log_values(tree, log_d), tree))[hope].ravel()
     yield rejects("the pmi under the base model", at_most("", oracle="", residuals=regret, tolerance=1e-3))
+    optimal = np.isfinite(tree.log_steps) & (best.action >= best.state[..., None] - ROUNDING)
+    missed = np.where(optimal, np.abs(pmi), 0.0)[hope].ravel()
+    yield at_most("and every optimal token is one", oracle="all policies", residuals=missed, tolerance=ROUNDING)
     yield at_most("hopeless: every Q_* = 0", oracle="all policies", residuals=best.state[~hope], tolerance=0.0)
-    viable = np.exp(pmi[::2][hope[::2]])
-    ties = np.minimum(viable, 1 - viable).ravel()
+    ties = np.minimum(best.action[::2], 1 - best.action[::2]).ravel()
     yield at_most("a deterministic grader: Q_* is 0 or 1", oracle="all policies", residuals=ties, tolerance=0.0)
 
 
@@ -124,6 +126,6 @@ def _pmi(log_q: Values, tree: Tree) -> Floats:
 
 
 def _regret(best: Values, pmi: Floats) -> Floats:
-    """What taking argmax pmi first, and the best afterwards, loses: [B, M]."""
-    taken = np.take_along_axis(best.action, pmi.argmax(axis=-1)[..., None], axis=-1)
-    return np.asarray(best.state - taken[..., 0])
+    """What each token of largest pmi loses, the best being taken afterwards; 0 for other tokens: [B, M, n + 1]."""
+    taken = pmi == pmi.max(axis=-1, keepdims=True)
+    return np.where(taken, best.state[..., None] - best.action, 0.0)

@@ -12,6 +12,7 @@ from theory.claims.optimality import (
     Problem,
     certified,
     hard_cases,
+    identity,
     planted,
     rowwise,
     simplex,
@@ -19,6 +20,9 @@ from theory.claims.optimality import (
 from theory.guidance import classifier_free_guidance, controlled
 from theory.information import kl
 from theory.ledger import Evidence, at_most, claim, rejects
+
+DISOBEYING = (-5.0, -2.0, -1.0, -0.5, 0.0)
+"""Strengths <= 0: at -1 the model without the evidence itself, below that P_G with a negative exponent."""
 
 
 def printed(log_pi: Array, log_p: Array, log_p_without: Array, lam: Array) -> Array:
@@ -59,6 +63,8 @@ def classifier_free(rng: np.random.Generator) -> Evidence:
     wide = problem(log_p, log_p_without, lam)
     yield from certified(wide, mild(rng), rng)
     yield from hard_cases(rng, lambda p, p_without: problem(p, p_without, lam))
+    any_real = problem(log_p, log_p_without, np.resize(DISOBEYING, len(lam)))
+    yield identity("any real λ, also where it inverts P_G", any_real, rng)
     # Renyi's divergence by its definition in probabilities, not log-probabilities.
     power = np.exp(log_p) ** (1 + lam[:, None]) * np.exp(log_p_without) ** (-lam[:, None])
     value = log_partition(log_p, wide.u)

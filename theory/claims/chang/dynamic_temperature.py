@@ -40,6 +40,11 @@ def dynamic(rng: np.random.Generator) -> Evidence:
     gaps = np.abs(guided - np.exp(rowwise(policy, 0.5 ** (bits / (sigma / np.log(2))), log_p))).max(axis=-1)
     yield at_most("bits with σ/log 2", oracle="the sampler's softmax", residuals=gaps, tolerance=ROUNDING)
 
+    threshold = np.exp(rowwise(kl_guided_temperature, x, log_p, log_p_without))
+    gaps = np.abs(threshold - np.exp(normalised(2 * log_p))).max(axis=-1)
+    yield at_most("h(σ) = 1: P_G² at x = σ", oracle="normalised square", residuals=gaps, tolerance=ROUNDING)
+    gaps = np.abs(rowwise(kl_guided_temperature, sigma, log_p, log_p) - log_p).max(axis=-1)
+    yield at_most("h(0) = 0: P_G at x = 0", oracle="P_G", residuals=gaps, tolerance=ROUNDING)
     u = rng.random((BATCH, 2))  # x / sigma
     h = 2**u - 1
     yield at_most("0 ≤ h", oracle="random points", residuals=-h.ravel(), tolerance=0.0)

@@ -58,7 +58,9 @@ def greedy(rng: np.random.Generator) -> Evidence:
     # The tokens that do not tie keep less than e^(-log(1/.9)/COLDEST) = 0.5% of the mass.
     cold = np.abs(np.exp(local(temperature(COLDEST), ties)[0]) - np.exp(greedy_policy(ties))).max(axis=-1)
     yield at_most("the limit T → 0 is uniform on ties", oracle="temperature", residuals=cold, tolerance=0.01)
-    yield _rate(log_p, (0.1, 0.05, 0.02))
+    ranked = np.sort(log_p, axis=-1)[:, ::-1]
+    yield _rate(ranked, ranked[:, 1])
+    yield rejects("log(p₁/p₃) as the rate", _rate(ranked, ranked[:, 2]))
 
     for name, wrong in {"argmin for argmax": greedy_policy(-log_p), "sampling from P_G": log_p}.items():
         yield rejects(name, optimal(name, wrong, log_p, 1e-3))
@@ -69,11 +71,11 @@ def greedy(rng: np.random.Generator) -> Evidence:
     )
 
 
-def _rate(log_p: Array, temperatures: tuple[float, ...]) -> Check:
-    """-T log(1 - max pi_T) against log(p1 / p2), whose error is T log of the sum of the rest relative to p2 or less."""
-    ranked = np.sort(log_p, axis=-1)[:, ::-1]
+def _rate(ranked: Array, log_rival: Array) -> Check:
+    """-T log(1 - max pi_T) against log(p1 / rival): off by T log of the sum of the rest relative to p2 or less."""
+    temperatures = (0.1, 0.05, 0.02)
     rates = [-T * logsumexp(local(temperature(T), ranked)[0][:, 1:]) for T in temperatures]
     # sum_a>1 p_a^(1/T) lies between p2^(1/T) and (n - 1) p2^(1/T), and max pi_T between 1/n and 1.
-    slack = np.asarray(temperatures)[:, None] * np.log(log_p.shape[-1])
-    excess = np.ravel(np.abs(rates - (ranked[:, 0] - ranked[:, 1])) / slack)
+    slack = np.asarray(temperatures)[:, None] * np.log(ranked.shape[-1])
+    excess = np.ravel(np.abs(rates - (ranked[:, 0] - log_rival)) / slack)
     return at_most("the rate log(p₁/p₂), within T log n", oracle="closed form", residuals=excess, tolerance=1.0)

@@ -17,11 +17,11 @@ from theory.claims.optimality import (
     rowwise,
     simplex,
 )
-from theory.guidance import controlled, gibbs, greedy, kl_guided_temperature
+from theory.guidance import controlled, greedy, kl_guided_temperature
 from theory.information import entropy, kl, renyi_entropy
 from theory.ledger import Evidence, at_most, claim
 
-WEIGHTS = (-2.0, -0.5, 0.0, 0.3, 5.0)
+WEIGHTS = (-2.0, -1.0, -0.5, 0.0, 0.3, 5.0)
 SIGMAS = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -64,9 +64,9 @@ def kl_guided(rng: np.random.Generator) -> Evidence:
     yield from certified(wide, guided(*draw(rng, 1000, 4, FLOOR)), rng)
     yield from hard_cases(rng, lambda p, p_without: guided(p, p_without, np.full(len(p), max(SIGMAS))))
     weight = np.resize(WEIGHTS, len(log_p))
-    any_real = problem(log_p, weight, gibbs(log_p, weight[:, None] * log_p))
+    any_real = problem(log_p, weight, normalised((weight + 1)[:, None] * log_p))
     yield identity("any real λ, also one that no increasing h ≥ 0 gives", any_real, rng)
-    gaps = [log_partition(log_p, lam * log_p) + lam * renyi_entropy(log_p, 1 + lam) for lam in WEIGHTS if lam > -1]
+    gaps = [log_partition(log_p, lam * log_p) + lam * renyi_entropy(log_p, 1 + lam) for lam in WEIGHTS if lam >= -1]
     yield at_most("J* = −λ H_(1+λ)(P_G)", oracle="Rényi", residuals=np.abs(np.ravel(gaps)), tolerance=ROUNDING)
     cooled = rowwise(lambda p, value: local(temperature(value), p)[0], 1 / (1 + wide.data[1]), log_p)
     gaps = np.abs(cooled - wide.log_policy).max(axis=-1)

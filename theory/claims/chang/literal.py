@@ -74,6 +74,7 @@ def literal_objective(rng: np.random.Generator) -> Evidence:
     exact = refined(t, p, q, 1.0)
     yield _fixed_point("corrected: stationarity at the argmax, two tokens", exact, p, q, -1.0, 1e-8)
     yield rejects("the sign of λQ/V_π flipped", _fixed_point("", exact, p, q, +1.0, 1e-3))
+    yield from _slopes(rng)
     yield _three_tokens(rng)
     yield from _concavity(rng)
 
@@ -82,6 +83,22 @@ def _fixed_point(name: str, pi: Array, p: Array, q: Array, sign: float, toleranc
     """60 bisections leave pi good to 1e-15; 1e-8 allows for the slope of the map there, which is below 1e3."""
     gaps = np.abs(pi - stationary(pi, p, q, 1.0, sign)).max(axis=-1)
     return at_most(name, oracle=f"complex-step bisection, {EVERY}", residuals=gaps, tolerance=tolerance)
+
+
+def _slopes(rng: np.random.Generator) -> Evidence:
+    """L rises along v by <v, log pi'/pi>, pi' what the equation makes of pi: flat in every v iff pi' = pi."""
+    p, pi = (0.01 + 0.96 * rng.dirichlet(np.ones(4), size=1000) for _ in range(2))
+    q, v, lam = rng.uniform(0.05, 0.95, size=p.shape), rng.normal(size=p.shape), np.resize([0.5, 1.0, 2.0, 8.0], 1000)
+    v = v - v.mean(axis=-1, keepdims=True)
+    slope = literal(pi + 1e-30j * v, p, q, lam).imag / 1e-30
+
+    def off(sign: float) -> Array:
+        return np.abs(slope - np.sum(v * np.log(stationary(pi, p, q, lam[:, None], sign) / pi), axis=-1))
+
+    name = "corrected: L is flat at the equation's solutions alone"
+    # Slopes of some hundred nats (log 100 and lambda Q/V <= 150), in double precision.
+    yield at_most(name, oracle="complex step", residuals=off(-1.0), tolerance=1e-11)
+    yield rejects("slopes with the sign of λQ/V_π flipped", at_most("", oracle="", residuals=off(1.0), tolerance=1e-3))
 
 
 def _three_tokens(rng: np.random.Generator) -> Check:
@@ -103,13 +120,14 @@ def _concavity(rng: np.random.Generator) -> Evidence:
     pi = 0.01 + 0.96 * rng.dirichlet(np.ones(4), size=1000)
     # In units of Fisher length the curvature is -1 + lambda Var(Q)/V^2; the complex step is good to about 1e-5.
     bent = curvature(pi, pi, q, 0.99 * threshold(q))
-    yield at_most("corrected: concave below λ_c everywhere", oracle="complex step", residuals=bent, tolerance=1e-5)
 
     # Two tokens, where V^2 / Var(Q) is smallest: pi_M = m / (m + M).
     extremes = q[:, [0, -1]]
     flattest = extremes[:, ::-1] / extremes.sum(axis=-1, keepdims=True)
     bends = partial(curvature, flattest, flattest, extremes)
     critical, low, high = threshold(extremes), extremes[:, 0], extremes[:, 1]
+    bent = np.concatenate([bent, bends(0.99 * critical)])
+    yield at_most("corrected: concave below λ_c everywhere", oracle="complex step", residuals=bent, tolerance=1e-5)
     yield at_least(
         "corrected: convex somewhere above λ_c", oracle="complex step", margins=bends(1.01 * critical), tolerance=0.005
     )

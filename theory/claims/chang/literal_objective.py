@@ -27,7 +27,7 @@ def printed_policy(p: Array, q: Array, lam: float) -> Array:
     return np.exp(classifier_guidance(np.log(p), np.log(q), lam))
 
 
-def stationary(pi: Array, p: Array, q: Array, lam: float, sign: float = -1.0) -> Array:
+def stationary(pi: Array, p: Array, q: Array, lam: Array | float, sign: float = -1.0) -> Array:
     """What must reproduce pi at a stationary point of L: p Q^lambda e^(-lambda Q / V_pi), normalised."""
     weight = p * q**lam * np.exp(sign * lam * q / np.sum(pi * q, axis=-1, keepdims=True))
     return weight / weight.sum(axis=-1, keepdims=True)
