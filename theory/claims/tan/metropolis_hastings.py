@@ -135,11 +135,12 @@ def _step_error(log_w_state: float, log_w_proposal: float) -> float:
 
 def _prompt_marginal(run: Adapted) -> Floats:
     """The prompts' stationary masses when one chain draws prompts uniformly and accepts by Π Z_t alone."""
-    log_q, log_w = (side[:PROMPTS].ravel() for side in (run.local.log_prob - np.log(PROMPTS), run.log_kept))
+    log_q, log_w = run.local.log_prob[:PROMPTS], run.log_kept[:PROMPTS].ravel()
+    prompts, log_q = len(log_q), (log_q - np.log(len(log_q))).ravel()
     kernel = transition_matrix(log_w + log_q, log_q)
     # Adding Σ π = 1 to every equation makes the singular system (I - K)ᵀ π = 0 regular.
     system = np.eye(log_q.size) - kernel.T + 1.0
-    return np.asarray(np.linalg.solve(system, np.ones(log_q.size)).reshape(PROMPTS, -1).sum(axis=-1))
+    return np.asarray(np.linalg.solve(system, np.ones(log_q.size)).reshape(prompts, -1).sum(axis=-1))
 
 
 def _always_accepting(run: Adapted) -> Floats:
