@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from theory.arrays import normalised
 from theory.claims.tan.worlds import random_world
 from theory.covariance import Covariance, between_and_within, covariance, pooled, reversal_size, tau
+from theory.information import varentropy
 from theory.language_models import log_dirichlet
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
 from theory.typicality import corpus_types, counted, type_log_probs
@@ -24,14 +25,14 @@ G = 1 / np.linspace(0.6, 1.4, 5)
     kind="text",
     statement="Printed: where strings y ~ p₊ have log p and r positively correlated, Proposition 1 makes corpora of "
     "them negatively correlated. Corrected: corpora of independent strings keep the sign, that of τ - 1, "
-    "τ = V(p₊)/(Var log p + Var r/β); a reversal needs another law of strings (objects counted once each against p₊), "
+    "τ = V(p₊)/(Var log p + Var(r/β)); a reversal needs another law of strings (objects counted once each against p₊), "
     "several schemes or prompts, or a selection of corpora.",
     verdict="erratum",
     assumptions="smallest counter-example: two strings with r = log p, correlation +1 for strings and corpora alike",
 )
 def no_reversal_by_itself(rng: np.random.Generator) -> Evidence:
-    world = random_world(rng, 2, 1, (1500,), 1.0)
-    q, x, r = world.aligned.log_prob, world.prior.log_prob, world.reward
+    world = random_world(rng, 2, 1, (1500,), float(rng.uniform(0.4, 0.7)))
+    q, x, r = world.aligned.log_prob, world.prior.log_prob, world.reward / world.beta
     strings = covariance(q, x, r)
     positive = strings.correlation > 0.05
     corpora = [_corpora(q, x, r, size).correlation for size in (2, 10, 30)]
@@ -51,7 +52,11 @@ def no_reversal_by_itself(rng: np.random.Generator) -> Evidence:
     )
     # Products of signs.
     agree = partial(at_least, oracle=oracle, tolerance=1.0)
-    signs = np.sign(tau(q, x, r) - 1)
+    index = tau(q, x, r)
+    ratio = np.abs(index - varentropy(q) / (strings.x + strings.r))
+    same = partial(at_most, oracle="varentropy by enumeration", tolerance=1e-12)  # quotients of sums of 3 terms
+    yield same("corrected: τ = V(p₊)/(Var log p + Var(r/β))", residuals=ratio)
+    signs = np.sign(index - 1)
     yield agree("corrected: sign of the corpora's correlation times that of τ - 1", margins=np.sign(corpora[2]) * signs)
     once, drawn = _change_of_measure(rng, BATCH, noise=0.8)
     # Half of the unit scale on which .9 and -.4 are expected; one draw scatters by less than .1.
@@ -62,6 +67,8 @@ def no_reversal_by_itself(rng: np.random.Generator) -> Evidence:
     _, quiet = _change_of_measure(rng, 50, noise=0.2)
     yield rejects("every change to p₊ reverses", at_most("", oracle="", residuals=quiet, tolerance=-0.05))
     uniform = covariance(np.full_like(q, -np.log(3)), x, r).correlation
+    unscaled = varentropy(q) / (strings.x + strings.r * world.beta**2)
+    yield rejects("Var r for Var(r/β) in τ", agree("", margins=np.sign(corpora[2]) * np.sign(unscaled - 1)))
     yield rejects("the sign of strings counted once", agree("", margins=np.sign(corpora[2]) * np.sign(uniform)))
     yield rejects("a negative correlation always", at_least("", oracle="", margins=-corpora[2], tolerance=0.0))
 
