@@ -145,7 +145,7 @@ def _covariances(world: World, g: float) -> tuple[Floats, Floats, Floats]:
 
 
 def _left(log_plus: Floats, g: float) -> Floats:
-    """P(corpus of p_plus^g in T_ε of p_plus) less Chebyshev's bound at g = 2, where mean log p_plus has moved by 2 ε."""
+    """P(corpus of p_plus^g in T_ε of p_plus) less Chebyshev's bound at g = 2, which moves mean log p_plus by 2 ε."""
     cold, law = normalised(2 * log_plus), normalised(g * log_plus)
     epsilon = (expectation(cold, log_plus) + entropy(log_plus)) / 2
     variance = expectation(cold, log_plus**2) - expectation(cold, log_plus) ** 2
