@@ -131,7 +131,7 @@ OUTCOMES: dict[str, Outcome] = {
     ),
     "budget": Outcome(
         "not-reproduced",
-        "It holds at K = 16; with fewer candidates best-of-K on DPO is ahead by some per cent at small KL.",
+        "It holds at K = 16; best-of-K on DPO is ahead by some per cent at K = 4, and by one at small KL at K = 8.",
         lambda p: scaled(p, plain("length", "DPO + best-of-K"), by=0.9),
     ),
     "budget.gap": Outcome("reproduced", "", lambda p: scaled(p, SIXTEEN, by=0.9)),

@@ -65,10 +65,12 @@ def tilted_to(log_p: Floats, statistics: Floats, means: Floats) -> Tilt:
     _, centre, spread = moments(log_p, statistics, zero)
     scale = np.sqrt(np.diagonal(spread[0]))
     # 1e-13: what rounding leaves of a constant's spread; below it the equations for theta are singular.
-    if not np.all(scale > 1e-13 * (1 + np.abs(centre[0]))) or np.linalg.cond(spread[0] / np.outer(scale, scale)) > 1e13:
+    varies = np.all(scale > 1e-13 * (1 + np.abs(centre[0])))
+    if not varies or np.linalg.cond(correlation := spread[0] / np.outer(scale, scale)) > 1e13:
         raise ValueError("a statistic is constant, or fixed by the others: its tilts are not unique.")
-    # Standardised statistics: theta is of order 1 for means one deviation away.
-    unit, goal = (statistics - centre.T) / scale[:, None], (means - centre) / scale
+    # Uncorrelated statistics of variance 1: theta is of order 1 for means one deviation away, in every direction.
+    whiten = np.linalg.inv(np.linalg.cholesky(correlation)) / scale
+    unit, goal = whiten @ (statistics - centre.T), (means - centre) @ whiten.T
     theta, rate = np.zeros_like(goal), np.full(len(goal), np.inf)
     left = np.arange(len(goal))
     for _ in range(STEPS):
@@ -82,7 +84,7 @@ def tilted_to(log_p: Floats, statistics: Floats, means: Floats) -> Tilt:
         theta[left] = _improved(
             log_p, unit, theta[left], goal[left], gain[far], (goal[left] - mean[far], covariance[far])
         )
-    return Tilt(np.where(np.isfinite(rate)[:, None], theta / scale, np.nan), rate)
+    return Tilt(np.where(np.isfinite(rate)[:, None], theta @ whiten, np.nan), rate)
 
 
 def _fitting(log_p: Floats, statistics: Floats, points: Floats, name: str) -> None:

@@ -77,6 +77,16 @@ def test_at_the_hull_the_rate_is_that_of_the_corner_and_beyond_it_infinite():
     assert found.theta[3] == pytest.approx(0, abs=1e-8)
 
 
+def test_statistics_that_nearly_agree_have_their_tilts_too():
+    """A correlation of .99999 asks for a theta of some hundred deviations, in the one direction that is left."""
+    log_p, wanted = np.log([0.5, 0.3, 0.2]), np.log([0.2, 0.3, 0.5])
+    statistics = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.003]])
+    found = tilted_to(log_p, statistics, (statistics @ np.exp(wanted))[None])
+    # Three probabilities are fixed by their sum and two means.
+    assert found.rate[0] == pytest.approx(float(kl(wanted, log_p)), abs=1e-9)
+    np.testing.assert_allclose(normalised(log_p + found.theta @ statistics)[0], wanted, atol=1e-6)
+
+
 def test_bad_statistics_are_named():
     log_p = np.log([0.5, 0.3, 0.2])
     with pytest.raises(ValueError, match=r"^a tilt by an infinite"):

@@ -56,9 +56,10 @@ def generative(rng: np.random.Generator) -> Evidence:
     """Means over worlds; what is left of them when the model without the evidence is another prompt."""
     world, other = mixture(rng, WORLDS), two_prompts(rng, WORLDS)
     yield _rises("with the marginal", world, classifier_free, STRENGTHS)
-    falls = changes(other, classifier_free, 1.5)["posterior"] - changes(other, classifier_free, 8.0)["posterior"]
-    low = mean_and_interval(falls)[1]
-    yield at_least("with two prompts: what λ = 8 loses of λ = 1.5", oracle="enumeration", margins=[low], tolerance=0.0)
+    peak, far = (changes(other, classifier_free, lam) for lam in (1.5, 8.0))
+    yield _rises("with two prompts: what λ = 1.5 gains", other, classifier_free, (1.5,))
+    lost = [mean_and_interval(peak[key] - far[key])[1] for key in ("posterior", "information")]
+    yield at_least("with two prompts: what λ = 8 loses of it", oracle="enumeration", margins=lost, tolerance=0.0)
     yield rejects("negative scales", _rises("", world, classifier_free, (-0.5,)))
 
 

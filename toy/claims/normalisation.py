@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from theory.ledger import Evidence, at_most, claim, rejects
+from theory.ledger import Evidence, at_least, at_most, claim, rejects
 from toy import endless, normalisations
 from toy.adaptor_menu import TEMPERATURES, TRUNCATIONS, adaptor
-from toy.claims.shares import below
+from toy.claims.shares import RULE, below
 from toy.reward_trees import random_worlds, single
 
 WORLDS = 400  # a share of .85, the largest here, scatters by .018: its upper limit lies nearly four of them below .95
@@ -32,6 +32,9 @@ def normalisation(rng: np.random.Generator) -> Evidence:
     rates = normalisations.accepted(int(rng.integers(2**32)), WORLDS)
     tempered = rates["adaptor"].str.startswith("temperature")
     yield below("upper limit of the share accepted above .9, worst setting", [rates["high"].min()])
+    passes = partial(at_least, oracle="exact binomial limits", tolerance=RULE)
+    yield passes("lower limit of the share accepted above .9, settings at T = 1", margins=rates.loc[~tempered, "low"])
+    yield rejects("the best tempered setting", passes("", margins=[rates.loc[tempered, "low"].max()]))
     yield rejects("the settings at T = 1 alone", below("", [rates.loc[~tempered, "high"].min()]))
     yield below("upper limit of the share accepted above .9, tempered settings", rates.loc[tempered, "high"])
     found = pd.concat(_distances(rng) for _ in range(20))

@@ -42,6 +42,13 @@ def tilts(rng: np.random.Generator) -> Evidence:
     cramer = partial(at_most, oracle="exact multinomial law of the corpus", tolerance=1e-9)
     yield cramer("log P(mean X ≥ x) + N I(x)", residuals=log_tail + bound)
     yield rejects("half as much again for the rate", cramer("", residuals=log_tail + 1.5 * bound))
+    compositions = [_compositions(rng) for _ in range(50)]
+    log_each, cost, logs = (np.concatenate(part) for part in zip(*compositions, strict=True))
+    yield cramer("log P(mean X = x, mean R = r) + N KL", residuals=log_each + cost, tolerance=1e-6)  # N times Newton's
+    # Of N strings out of three there are fewer than (N + 1)² compositions, and each is the likeliest under its tilt.
+    near = partial(at_least, oracle="exact multinomial law of the corpus", tolerance=-2.0)
+    yield near("the same over log(N + 1)", margins=(log_each + cost) / logs)
+    yield rejects("half of the rate", near("", margins=(log_each + cost / 2) / logs))
 
     triple = replayed_triple()
     table = bands(triple, drawn(triple, 1000, SIZE, EPSILON, rng), SIZE, EPSILON).set_index("bands")
@@ -71,6 +78,18 @@ def _duality(rng: np.random.Generator) -> tuple[Floats, Floats]:
     means = np.stack([expectation(log_q, row) for row in statistics], axis=-1)
     found, exact = tilted_to(log_p, statistics, means), kl(log_q, log_p)
     return np.abs(found.rate - exact), np.abs((found.theta * means).sum(axis=-1) - exact)
+
+
+def _compositions(rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """log P of corpora of three strings by their two means, N KL of the tilt to these, and log(N + 1)."""
+    log_p, statistics = log_dirichlet(3, rng, 2.0), rng.normal(size=(2, 3))
+    found = []
+    for size in (20, 80, 320):
+        counts = rng.multinomial(size - 3, rng.dirichlet(np.ones(3), 10)) + 1  # every string once, for a finite tilt
+        rate = tilted_to(log_p, statistics, counts @ statistics.T / size).rate
+        found.append([type_log_probs(log_p, counts), size * rate, np.full(10, np.log(size + 1))])
+    first, second, third = np.concatenate(found, axis=-1)
+    return first, second, third
 
 
 def _half_lines(rng: np.random.Generator, size: int = 60) -> tuple[Floats, Floats]:

@@ -37,6 +37,7 @@ def posterior(rng: np.random.Generator) -> Evidence:
         yield check(f"p₊ is the posterior for {c}", residuals=_worst(law, world.aligned.log_prob))
     evidence = joint[0][1] - joint[1][1]
     yield check("the two c have log p(+) that differ by 2", residuals=np.abs(evidence - 2))
+    yield check("log p(+) = log c + log Z", residuals=np.abs(joint[0][1] + BOUND / beta - world.log_z))
     yield check("p(+ | y) ≤ 1 at the largest c", residuals=(world.reward - BOUND).max(axis=-1))
     for name, log_success in (("r for r/β", world.reward), ("-r/β", -world.reward / beta)):
         wrong = _worst(_joint(world.prior, log_success)[0], world.aligned.log_prob)

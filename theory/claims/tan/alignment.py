@@ -1,6 +1,6 @@
 """Equations 3 and 4, appendix F: the aligned model minimises a backward KL; every model has a secret reward."""
 
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from theory.language_models import Tree, aligned, random_tree
 from theory.ledger import Evidence, at_most, claim, rejects
 from theory.metropolis import total_variation
 
+Floats = NDArray[np.float64]
 PROMPTS = 4
 EXACT = 1e-11  # sums of at most 13 terms, logarithms below 100
 
@@ -93,12 +94,15 @@ def constant_omitted(rng: np.random.Generator) -> Evidence:
     beta, constant = float(rng.uniform(0.3, 0.8)), rng.normal(scale=3, size=(1000, PROMPTS, 1))
     x, secret = prior.log_prob, beta * (q.log_prob - prior.log_prob)
     within = covariance(q.log_prob, x, secret)
-    check = partial(at_most, oracle="sums over prompts and strings", tolerance=EXACT)
+    check = partial(at_most, oracle="sums over prompts, strings and corpora", tolerance=EXACT)
     shifted = covariance(q.log_prob, x, secret + constant)
     yield check("one prompt: the covariance without the constant", residuals=np.abs(shifted.xr - within.xr).ravel())
-    # One string of each prompt: the corpus' mean has the mean of the prompts' covariances, over their number.
-    corpora = [each.xr.mean(axis=-1) / PROMPTS for each in (shifted, within)]
-    yield check("corpora of one string a prompt", residuals=np.abs(corpora[0] - corpora[1]))
+    fixed = [(1, 1), (2, 1)]  # strings of the first prompt, and of the second
+    corpora = [
+        _corpus_covariance(q.log_prob, x, side, [size]) for size in fixed for side in (secret + constant, secret)
+    ]
+    gaps = np.concatenate([np.abs(a - b) for a, b in zip(corpora[::2], corpora[1::2], strict=True)])
+    yield check("corpora of fixed numbers of strings of two prompts", residuals=gaps)
     pooled_law = (q.log_prob - np.log(PROMPTS)).reshape(1000, -1)
     pooled = [covariance(pooled_law, _flat(x), _flat(side)).xr for side in (secret + constant, secret)]
     means = expectation(q.log_prob, x)
@@ -108,6 +112,9 @@ def constant_omitted(rng: np.random.Generator) -> Evidence:
     with_q = covariance(q.log_prob, x, q.log_prob)
     gaps = np.abs(within.xr / beta - with_q.xr + within.x)
     yield check("Cov(X, r̂/β) = Cov(X, log q) - Var X", residuals=gaps.ravel())
+    drawn = [_corpus_covariance(q.log_prob, x, side, [(2, 0), (0, 2)]) for side in (secret + constant, secret)]
+    moving = check("", residuals=np.abs(drawn[0] - drawn[1]), tolerance=1e-3)
+    yield rejects("corpora of two strings of a prompt drawn at random do not feel it either", moving)
     unmoved = np.abs(pooled[0] - pooled[1])
     yield rejects("pooled strings do not feel the constant", check("", residuals=unmoved, tolerance=1e-3))
     yield rejects(
@@ -115,9 +122,24 @@ def constant_omitted(rng: np.random.Generator) -> Evidence:
     )
 
 
-def _flat(side: NDArray[np.float64]) -> NDArray[np.float64]:
+def _corpus_covariance(log_q: Floats, x: Floats, r: Floats, designs: list[tuple[int, int]]) -> Floats:
+    """Cov(mean X, mean R) of corpora that hold so many strings of two prompts, each design equally often."""
+    laws, means = [], []
+    for design in designs:
+        drawn = [prompt for prompt, size in enumerate(design) for _ in range(size)]
+        law, mean_x, mean_r = (
+            reduce(lambda a, b: (a[..., None] + b[:, None, :]).reshape(len(a), -1), [side[:100, k] for k in drawn])
+            for side in (log_q, x, r)
+        )
+        laws.append(law - np.log(len(designs)))
+        means.append((mean_x / len(drawn), mean_r / len(drawn)))
+    mean_x, mean_r = (np.concatenate(side, axis=-1) for side in zip(*means, strict=True))
+    return covariance(np.concatenate(laws, axis=-1), mean_x, mean_r).xr
+
+
+def _flat(side: Floats) -> Floats:
     return side.reshape(len(side), -1)
 
 
-def _distance(first: Tree, second: Tree) -> NDArray[np.float64]:
+def _distance(first: Tree, second: Tree) -> Floats:
     return total_variation(first.log_prob, second.log_prob)

@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.adaptors import Adaptor, local
+from theory.adaptors import Adaptor, compose, eta, local, locally_typical, nucleus, temperature, top_k
 from theory.arrays import logsumexp
 from theory.claims.tan.worlds import ADAPTORS
 from theory.language_models import Tree, adapted, log_dirichlet, random_tree, strings
-from theory.ledger import Evidence, at_most, claim, rejects
+from theory.ledger import Evidence, at_least, at_most, claim, rejects
 
 Floats = NDArray[np.float64]
 EXACT = 1e-11  # sums of a few logarithms below 100, then one normalisation
@@ -66,8 +66,8 @@ def both_laws(rng: np.random.Generator) -> Evidence:
     where="Appendix E, equation 39",
     kind="definition",
     statement="The usual transforms are a scaling after which a set is cut: f(p)(a) = p(a)^γ on a set C(p) and 0 off "
-    "it, with γ = 1/T, or 1 without a temperature. Where both act C is not the same set before and after the scaling: "
-    "which came first must be said.",
+    "it, with γ = 1/T, or 1 without a temperature. Where both act C can be another set before the scaling than after "
+    "it, though never for top-k: which came first must be said.",
     verdict="holds",
 )
 def scaled_and_cut(rng: np.random.Generator) -> Evidence:
@@ -77,11 +77,25 @@ def scaled_and_cut(rng: np.random.Generator) -> Evidence:
         f = np.exp(adaptor(log_p))
         residuals = np.where(f > 0, np.abs(f - np.exp(log_p) ** power), 0.0).max(axis=-1)
         yield inside(f"{adaptor.name}: f(p) = p^γ where it is not 0", residuals=residuals)
+    differ = {cut.name: _order_matters(cut, log_p) for cut in (top_k(2), nucleus(0.8), eta(0.2), locally_typical(0.7))}
+    still = differ.pop("top_k(2)")
+    yield inside("top-k: rows in which C before the scaling is not C after it", residuals=still)
+    shares = [rows.mean() for rows in differ.values()]
+    # One row would do; on random ones it is no accident.
+    moved = partial(at_least, oracle="both orders at T = 1.5", tolerance=0.01)
+    yield moved("nucleus, η, typical: the share of such rows", margins=shares)
+    yield rejects("for top-k too", moved("", margins=[still.mean()]))
     f = np.exp(ADAPTORS[1](log_p))
     yield rejects("p^T for p^{1/T}", inside("", residuals=np.abs(f - np.exp(log_p) ** 0.5).max(axis=-1)))
     renormalised = np.exp(local(ADAPTORS[3], log_p)[0])
     gaps = np.where(renormalised > 0, np.abs(renormalised - np.exp(log_p)), 0.0).max(axis=-1)
     yield rejects("kept tokens renormalised", inside("", residuals=gaps, tolerance=1e-3))
+
+
+def _order_matters(cut: Adaptor, log_p: Floats) -> Floats:
+    """1 for a row of which `cut` keeps another set before the temperature than after it, else 0: [B, V] -> [B]."""
+    first, last = (np.isneginf(compose(*pair)(log_p)) for pair in ((cut, temperature(1.5)), (temperature(1.5), cut)))
+    return np.asarray(np.any(first != last, axis=-1), dtype=float)
 
 
 def _walked(tree: Tree, adaptor: Adaptor, normalise: bool, ending: bool = True) -> Floats:

@@ -22,8 +22,9 @@ CONTEXTS = 3
     kind="corollary",
     statement="Printed: tight n-gram models are eos-bounded. Corrected: from every context eos follows within k steps "
     "with probability ≥ ε_k > 0, k the number of contexts, so H_α is finite for "
-    "α > k log m / (k log m + log 1/(1-ε_k)). Smallest counter-example: start → a, a → a or b, b → a or eos, each with "
-    "probability 1/2: tight, p(eos | a) = 0, α_c = log₂ of the golden ratio = 0.694.",
+    "α > k log m / (k log m + log 1/(1-ε_k)). Smallest counter-example: start → a surely, a → a or b, b → a or eos, "
+    "each with probability 1/2: tight, p(eos | a) = 0, α_c = log₂ of the golden ratio = 0.694; of one symbol every "
+    "H_α, α > 0, is finite.",
     verdict="erratum",
 )
 def n_grams(rng: np.random.Generator) -> Evidence:

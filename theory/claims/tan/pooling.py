@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from theory.arrays import expectation, normalised
-from theory.covariance import between_and_within, covariance, pooled, reversal_size
+from theory.covariance import between_and_within, covariance, mid_ranks, pearson, pooled, reversal_size
 from theory.language_models import log_dirichlet
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
 from theory.typicality import corpus_types, counted, type_log_probs
@@ -44,6 +44,17 @@ def one_scheme(rng: np.random.Generator) -> Evidence:
         "rank correlation of a Gaussian", residuals=np.abs(_gaussian_spearman(rho) - 6 / np.pi * np.arcsin(rho / 2))
     )
     three, x3, r3 = log_dirichlet(3, rng, 5.0, (1000,)), *rng.normal(size=(2, 1000, 3))
+    few, sizes = (three[:50], x3[:50], r3[:50]), (10, 60, 360)
+    limit = 6 / np.pi * np.arcsin(covariance(*few).correlation / 2)
+    found = np.array([_rank_correlation(*_corpora(*few, size)) for size in sizes])
+    # Each of the two ranks, between 0 and 1, errs by some 1/√N as the normal law does; the control is 3 and more off.
+    tends = partial(at_most, oracle="exact multinomial law of the corpus", tolerance=2.0)
+    root = np.sqrt(sizes)[:, None]
+    yield tends(
+        "√N times the rank correlation of corpora less its limit", residuals=(root * np.abs(found - limit)).ravel()
+    )
+    kendall = 2 / np.pi * np.arcsin(covariance(*few).correlation)
+    yield rejects("the limit (2/π) arcsin ρ", tends("", residuals=(root * np.abs(found - kendall)).ravel()))
     wide = _typical_shift(three, x3, r3, size=60, width=9.0)
     narrow = _typical_shift(three[:60], x3[:60], r3[:60], size=60, width=0.3)
     # 9 standard deviations leave out 1e-18 of a Gaussian; the multinomial's heavier tail is still below 1e-8.
@@ -103,6 +114,12 @@ def _typical_shift(log_q: Floats, x: Floats, r: Floats, size: int, width: float)
     epsilon = width * np.sqrt(expectation(law, (s - centre) ** 2))[..., None]
     inside = normalised(np.where(np.abs(s - centre) < epsilon, law, -np.inf))
     return np.asarray(np.abs(covariance(inside, mean_x, mean_r).correlation - covariance(log_q, x, r).correlation))
+
+
+def _rank_correlation(log_law: Floats, x: Floats, r: Floats) -> Floats:
+    """Spearman's under a law with ties: Pearson's of P(X < x) + P(X = x)/2."""
+    law = np.exp(log_law)
+    return pearson(mid_ranks(x, law), mid_ranks(r, law), law)
 
 
 def _gaussian_spearman(rho: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.arrays import normalised
-from theory.automata import Automaton, critical_alpha, entropy, growth, log_power_sum, power_matrix
+from theory.automata import Automaton, critical_alpha, entropy, growth, log_power_sum
 from theory.families import geometric, random_automaton
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
 
@@ -122,9 +122,9 @@ def _counter_example(length: int) -> float:
 
 
 def _by_length(model: Automaton, alpha: Floats) -> Floats:
-    """log of sum_n (A^n b)_start for n < 2^14, by repeated squaring, undoing the rescaling of `power_matrix`."""
-    a, b = power_matrix(model, alpha)
+    """log of sum_n (A^n b)_start for n < 2^14, by repeated squaring of the arcs' own powers."""
+    a, b = np.exp(alpha[:, None, None, None] * model.log_arcs).sum(axis=-1), np.exp(alpha[:, None] * model.log_stop)
     total, power = np.broadcast_to(np.eye(a.shape[-1]), a.shape), a
     for _ in range(14):
         total, power = total + power @ total, power @ power
-    return np.asarray(np.log((total @ b[..., None])[..., 0, 0]) + alpha * model.log_best[..., 0])
+    return np.asarray(np.log((total @ b[..., None])[..., 0, 0]))

@@ -48,7 +48,7 @@ def finite_varentropy(rng: np.random.Generator) -> Evidence:
     # Differences of logarithms near 10, relative to V as small as 1e-3.
     yield at_most("V of like symbols, relative", oracle="closed form", residuals=closed, tolerance=1e-11)
     # The bound is slack: max of x² e^(-tx) is taken for every string.
-    t = (1 - critical) / 2
+    t = (1 - critical) * rng.uniform(0.05, 0.95, 1000)
     bound = 2 * np.log(2 / (np.e * t)) + log_power_sum(model, 1 - t)
     yield at_most(
         "log V less log of the bound", oracle="I² ≤ (2/(et))² e^{tI}", residuals=np.log(exact) - bound, tolerance=0.0
@@ -77,6 +77,8 @@ def gap(rng: np.random.Generator) -> Evidence:
     check = partial(at_least, oracle="(I - A_α)⁻¹ solves", tolerance=0.0)  # strict: these gaps are far above rounding
     yield check("H_α - H, α_c < α < 1", margins=below)
     yield check("H - H_α, 1 < α < 2", margins=above)
+    far = 10 ** rng.uniform(0, 2, 1000)
+    yield check("H - H_α, 2 < α < 101", margins=entropy(model) + log_power_sum(model, 1 + far) / far)
     small = np.full(1000, 1e-6)
     slopes = np.concatenate([side / (1e-6 * varentropy(model) / 2) - 1 for side in _gaps(model, small)])
     # Rounding of 1e-15 in a logarithm divided by t² V = 1e-12: 1e-3; the next term of the series is below that.

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from theory.adaptors import Adaptor, temperature, top_k
 from theory.arrays import expectation, normalised
 from theory.claims.tan.worlds import World, random_world
-from theory.information import entropy
+from theory.information import entropy, varentropy
 from theory.language_models import Tree, adapted, aligned, from_scores, random_tree, strings
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
+from theory.typicality import atypical_probability, corpus_types, counted
 
 Floats = NDArray[np.float64]
 H = 1e-4
@@ -24,7 +25,9 @@ DIFFERENCE = 1e-5  # central differences err by H² times a third derivative, be
     kind="text",
     statement="Printed: a higher temperature lowers the prior probability of strings and so raises their reward. "
     "Corrected: for q_g ∝ p₊^g, g = 1/T, with X = log p, R = r/β and C = Cov_g(X, R): dE[X]/dg = Var X + C and "
-    "dE[R]/dg = Var R + C; as T rises X falls and R rises iff -Var X < C < -Var R.",
+    "dE[R]/dg = Var R + C; as T rises X falls and R rises iff -Var X < C < -Var R. "
+    "Also dE[log p₊]/dg = Var log p₊, so that corpora of the adapted law leave a narrow typical set of p₊ as N grows: "
+    "Proposition 1 says nothing of them.",
     verdict="erratum",
 )
 def temperature_response(rng: np.random.Generator) -> Evidence:
@@ -47,6 +50,7 @@ def temperature_response(rng: np.random.Generator) -> Evidence:
     worlds = [random_world(rng, n, depth, (500,), beta) for n, depth in ((3, 1), (2, 2)) for beta in (0.5, 2.0)]
     check = partial(at_most, oracle="central differences of the adapted law")
     slopes = [(_slopes(world, 1.2), _covariances(world, 1.2)) for world in worlds]
+    cases = list(zip(worlds, slopes, strict=True))
     prior_errors = [np.abs(dx - (vx + c)) for (dx, _), (vx, _, c) in slopes]
     reward_errors = [np.abs(dr - (vr + c)) for (_, dr), (_, vr, c) in slopes]
     yield check("corrected: dE[X]/dg = Var X + C", residuals=np.concatenate(prior_errors), tolerance=DIFFERENCE)
@@ -58,6 +62,12 @@ def temperature_response(rng: np.random.Generator) -> Evidence:
         margins=np.concatenate(agree).astype(float),
         tolerance=1,
     )
+    sums = [np.abs(dx + dr - varentropy(normalised(1.2 * w.aligned.log_prob)) / 1.44) for w, ((dx, dr), _) in cases]
+    yield check("corrected: dE[log p₊]/dg = Var log p₊", residuals=np.concatenate(sums), tolerance=2 * DIFFERENCE)
+    three = random_world(rng, 2, 1, (60,), 1.0).aligned.log_prob
+    leaves = partial(at_most, oracle="exact multinomial law of the corpus", tolerance=1e-11)  # log-factorials of 400
+    yield leaves("corrected: P(corpus at T = 1/2 in T_ε of p₊) - 4V/(Ns²), s = 2ε", residuals=_left(three, 2.0))
+    yield rejects("corpora of p₊ leave it too", leaves("", residuals=_left(three, 1.0)))
     without_c = np.concatenate([np.abs(dx - vx) for (dx, _), (vx, _, _) in slopes])
     yield rejects("dE[X]/dg = Var X", check("", residuals=without_c, tolerance=1e-3))
     always = np.concatenate([((dx > 0) & (dr < 0)).astype(float) for (dx, dr), _ in slopes])
@@ -132,6 +142,19 @@ def _covariances(world: World, g: float) -> tuple[Floats, Floats, Floats]:
     x, r = world.prior.log_prob, world.reward / world.beta
     x, r = (side - expectation(law, side)[..., None] for side in (x, r))
     return expectation(law, x * x), expectation(law, r * r), expectation(law, x * r)
+
+
+def _left(log_plus: Floats, g: float) -> Floats:
+    """P(corpus of p_plus^g in T_ε of p_plus) less Chebyshev's bound at g = 2, which moves mean log p_plus by 2 ε."""
+    cold, law = normalised(2 * log_plus), normalised(g * log_plus)
+    epsilon = (expectation(cold, log_plus) + entropy(log_plus)) / 2
+    variance = expectation(cold, log_plus**2) - expectation(cold, log_plus) ** 2
+    gaps = []
+    for size in (25, 100, 400):
+        counts = corpus_types(log_plus.shape[-1], size)
+        outside = atypical_probability(law, counts, counted(log_plus, counts) / size, -entropy(log_plus), epsilon)
+        gaps.append(1 - outside - variance / (size * epsilon**2))
+    return np.concatenate(gaps)
 
 
 def _rise(tree: Tree, adaptor: Adaptor) -> Floats:
