@@ -1,6 +1,7 @@
 """The command: a scorer that loads and its card, the same again after a kill, one-sentence errors and exit 2."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,9 @@ def run(folder, method, out, work, *more):
 
 @pytest.mark.parametrize("method", ["fudge", "q"])
 def test_it_writes_a_scorer_and_its_card_and_the_same_after_a_kill(folder, method, monkeypatch):
+    start = time.monotonic()
     result = run(folder, method, f"out-{method}", f"work-{method}")
+    taken = (time.monotonic() - start) / 60
     assert result.exit_code == 0, result.output
     out = folder / f"out-{method}"
     model = load(folder / "prior", name="tiny")
@@ -75,6 +78,7 @@ def test_it_writes_a_scorer_and_its_card_and_the_same_after_a_kill(folder, metho
     assert card["prompts"] == {"train": 5, "check": 1, "test": 1}
     assert card["measured"].keys() == {"length", "head"}
     assert set(card["minutes"]) == {"states", "training"}
+    assert 0 <= sum(card["minutes"].values()) <= taken + 0.1  # each is rounded to a tenth
     assert [one["first"] for one in card["measured"]["head"]["calibration"]] == [1, 2, 3]
 
     def dies(texts, _count):
