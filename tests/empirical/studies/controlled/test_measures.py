@@ -126,6 +126,17 @@ def test_the_weight_is_chosen_on_other_prompts_than_it_is_measured_on(world):
     assert row.value == pytest.approx(2, abs=0.01)
 
 
+@pytest.mark.parametrize(("prompts", "verdict"), [(12, "inconclusive"), (18, "inconclusive"), (20, "reproduced")])
+def test_half_of_the_prompts_must_be_enough_where_half_of_them_are_measured(prompts, verdict):
+    """Twelve prompts leave six clusters: no interval, however the study's own count of prompts stands."""
+    assert registered()["least_prompts"] == 10
+    asked = [one for one in sentences(CONTROLLED) if one.id in ("cd.exp4.kept", "cd.exp4.cost")]
+    names = [condition.quantity for one in asked for condition in one.conditions]
+    table = measures(data(made_up(prompts=prompts, tasks=(HH,))), names)
+    assert [one.verdict(table, prompts) for one in asked] == [verdict] * 2
+    assert np.isfinite(table.value).all()
+
+
 def test_findings_say_both_ways_of_counting(measured):
     table = findings(measured, 40)
     assert set(table.id) == {one.id for one in sentences(CONTROLLED)}
