@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 STEPS = 200_000  # proposals a scheme, shared among its prompts (Tan et al., section 6.2)
 MOST = 10_000  # proposals a prompt: with fewer than 20 prompts more would tell nothing new
 LAG = 100  # moves between the two states whose association is measured: a two-thousandth of the paper's chain
+MIXED = 0.1  # the registered threshold of Cramer's V
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ def acceptance(log_w: Floats) -> Floats:
         return np.full(log_w.shape[:-1], np.nan)
     w = np.sort(np.exp(log_w - log_w.max(axis=-1, keepdims=True)), axis=-1)
     return np.asarray(2 * (w * np.arange(n - 1, -1, -1)).sum(axis=-1) / ((n - 1) * w.sum(axis=-1)))
+
+
+def most_association(texts: int) -> float:
+    """(1 - 1 / n)^LAG: Cramer's V of states LAG moves apart is no more over n texts, whatever their weights.
+
+    V^2 is the mean of the n - 1 eigenvalues' powers 2 LAG, each at most 1 - 1 / (n max pi) <= 1 - 1 / n (Liu 1996).
+    """
+    return float((1 - 1 / texts) ** LAG)
 
 
 def without_proposal_ratio(log_proposal: Floats, log_kept: Floats) -> Floats:

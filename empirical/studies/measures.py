@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from empirical.chains import Chains
+from empirical.chains import MIXED, Chains, most_association
 from empirical.contrasts import contrast_rows
 from empirical.corpora import (
     Pool,
@@ -118,14 +118,19 @@ def far_from_line(x: Floats, r: Floats, counts: Floats) -> float:
 
 
 def chain_rows(found: Chains, strings: Pool, prompts: Floats, name: str) -> pd.DataFrame:
-    """Acceptance and Cramer's V of each scheme, bootstrap over prompts; all weights of ancestral sampling are 1."""
+    """Acceptance and Cramer's V of each scheme, bootstrap over prompts; all weights of ancestral sampling are 1.
+
+    V has no interval where a prompt's texts are so few that no weights could lift it to the threshold: a rule that
+    cannot fail decides nothing.
+    """
     others = [k for k, scheme in enumerate(strings.schemes) if scheme != "ancestral"]
+    told = {"acceptance": 1.0, "cramers_v": 1.0 if most_association(strings.x.shape[2]) >= MIXED else np.nan}
     rows = [
         row(
             quantity,
             "global",
             float(cells[k].mean()),
-            prompts @ cells[k] / cells.shape[1],
+            prompts @ cells[k] / cells.shape[1] * told[quantity],
             strings.schemes[k],
             len(others),
         )

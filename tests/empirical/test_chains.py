@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from empirical.chains import acceptance, chains, without_proposal_ratio
+from empirical.chains import LAG, MIXED, acceptance, chains, most_association, without_proposal_ratio
 from empirical.corpora import Pool
+from empirical.preregistration import sentences
+from empirical.studies.measures import chain_rows
+from theory.metropolis import transition_matrix
 
 
 def strings_of(k=3, p=4, n=5, spread=1.0, seed=0):
@@ -86,3 +89,39 @@ def test_a_weight_lost_to_cancellation_stops_the_chain():
     assert log_w[0, 0, 0] == -np.inf
     with pytest.raises(ValueError, match="log-weight must be finite"):
         chains(strings, log_w, np.random.default_rng(1))
+
+
+def exact_association(log_w, lag):
+    """Cramer's V of a stationary chain's states `lag` moves apart, from the exact joint law of both."""
+    n, pi = len(log_w), np.exp(log_w) / np.exp(log_w).sum()
+    kernel = transition_matrix(np.log(pi), np.full(n, -np.log(n)))
+    joint = pi[:, None] * np.linalg.matrix_power(kernel, lag)
+    return np.sqrt(max((joint**2 / np.outer(pi, pi)).sum() - 1, 0) / (n - 1))
+
+
+@given(st.lists(st.floats(-8, 8), min_size=2, max_size=6), st.integers(1, 4))
+def test_few_texts_mix_whatever_their_weights(log_w, lag):
+    """V of the exact chain over n texts is at most (1 - 1 / n)^lag."""
+    bound = most_association(len(log_w)) ** (lag / LAG)
+    assert exact_association(np.array(log_w), lag) <= bound + 1e-6  # a square root of float64 cancellation
+
+
+def test_one_text_of_nearly_all_the_weight_comes_near_that_bound():
+    """Two texts, one of weight 1 - 1e-6: 1 - 1 / (2 pi) = 1/2 in the limit, so that the bound is no idle one."""
+    assert exact_association(np.array([0.0, np.log(1e-6)]), 1) == pytest.approx(
+        most_association(2) ** (1 / LAG), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(("texts", "told"), [(2, False), (4, False), (20, False), (43, False), (44, True)])
+def test_convergence_is_not_called_reproduced_where_no_weights_could_deny_it(texts, told):
+    """The worst weights of so few texts meet the threshold by arithmetic: no interval, and no verdict from it."""
+    [one] = [sentence for sentence in sentences() if sentence.id == "tan.emp.mixing"]
+    assert [(c.quantity, c.below) for c in one.conditions] == [("cramers_v", MIXED)]
+    strings = strings_of(k=2, p=10, n=texts, spread=0.3)
+    found = chains(strings, strings.log_kept, np.random.default_rng(1))
+    table = chain_rows(found, strings, np.ones((50, 10)), "reward")
+    assert (one.verdict(table, 10) == "reproduced") is told
+    other = table[table.quantity == "acceptance"]
+    assert np.isfinite(other[["value", "low", "high"]].to_numpy(float)).all(), "acceptance is told by any number"
+    assert np.isfinite(table.value).all(), "what was measured is shown all the same"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from empirical.intervals import resampled
+from empirical.preregistration import registered
 from empirical.studies.controlled import frontiers
 from empirical.studies.controlled.cells import BASE, BLOCKS, FUDGE, HH, LAWS, Floats, Q, by_prompt, chosen, prompts_of
 from empirical.studies.controlled.curve_quantities import BLOCKS_Q, DPO_BLOCKS, sizes
@@ -93,9 +94,13 @@ def _base(data: Data) -> Floats:
 
 
 def _rest(data: Data) -> Floats:
-    """Shares of the prompts that did not choose the weight, resampled."""
-    share = data.shares(HH) * (np.arange(data.shares(HH).shape[1]) % 2 == 1)
-    return np.asarray(share / share.sum(axis=1, keepdims=True))
+    """Shares of the prompts that did not choose the weight, resampled; too few for an interval have no resamples."""
+    rest = np.arange(data.shares(HH).shape[1]) % 2 == 1
+    share = data.shares(HH) * rest
+    share /= share.sum(axis=1, keepdims=True)
+    if rest.sum() < registered()["least_prompts"]:  # verdicts count the study's prompts, which are twice as many
+        share[1:] = np.nan
+    return np.asarray(share)
 
 
 def _unknown(data: Data) -> Floats:

@@ -121,7 +121,11 @@ def over(data: Data, task: str, law: str, mine: str, theirs: str, **at: Any) -> 
 def point_over_point(data: Data, task: str, law: str, what: str, mine: Resampled, theirs: Resampled) -> Floats:
     """`what` (gain or kl) of one point over that of another, each a curve's name and its K. Planted: half of theirs."""
     share = data.shares(task)
-    one, other = (getattr(data.curve(task, law, name, value=float(K)), what) for name, K in (mine, theirs))
+    # At one K alone, blocks on DPO would be a curve over beta; the point is that of the policy of figure 10.
+    one, other = (
+        getattr(data.curve(task, law, name, **(data.rows(name, task) | {"value": float(K)})), what)
+        for name, K in (mine, theirs)
+    )
     if min(len(one), len(other)) == 0:
         return np.full(len(share), np.nan)
     bottom = share @ other[0]

@@ -16,7 +16,7 @@ from empirical.studies.entries import Writer
 from empirical.studies.verdict import shown
 from theory.ledger import Check, Control, Entry, at_most, rejects
 
-FAR = 5.0  # standard errors over prompts: with some ten comparisons, one run in 100,000 by chance
+FAR = 5.0  # standard errors over prompts: Student with 11 degrees of freedom, three tasks: one run in 800 by chance
 
 
 def entries(data: Data, measured: pd.DataFrame, scale: str, real: bool) -> list[Entry]:

@@ -66,7 +66,8 @@ def collect(parts: Parts, size: Size, folder: Path) -> pd.DataFrame:
 
 def fingerprint(parts: Parts, size: Size) -> str:
     """What the rows depend on besides their rule: models, discriminator, items and counts."""
-    items = [(item.id, item.passage, item.question) for item in parts.items]
+    # The rows hold what was found in the answers, so what counts as found is in their name too.
+    items = [(one.id, one.kind, one.passage, one.question, one.answers, one.common) for one in parts.items]
     rules = [rule.name for rule in size.rules(parts.log_success is not None)]
     counts = [size.answers, size.max_new, size.seed, rules]
     described = [parts.prior.sha256, parts.weak.sha256, parts.discriminator, items, counts]

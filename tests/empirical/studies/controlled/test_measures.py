@@ -8,7 +8,20 @@ import pytest
 
 from empirical.preregistration import CONTROLLED, registered, sentences, summaries
 from empirical.studies.controlled import other_quantities
-from empirical.studies.controlled.cells import BEST, BLOCKS, DPO, FUDGE, HH, ON_DPO, PPO, TASKS, TOKENS, Q, curve
+from empirical.studies.controlled.cells import (
+    BEST,
+    BLOCKS,
+    DPO,
+    FUDGE,
+    HH,
+    ON_DPO,
+    PPO,
+    TASKS,
+    TOKENS,
+    Q,
+    chosen,
+    curve,
+)
 from empirical.studies.controlled.measures import findings, measures, under
 from empirical.studies.controlled.quantities import QUANTITIES, quantity
 from empirical.studies.controlled.tables import measured_from, tables
@@ -124,6 +137,29 @@ def test_the_weight_is_chosen_on_other_prompts_than_it_is_measured_on(world):
     assert other_quantities.kept_weight(changed) == 0.25, "what is measured has no say"
     [row] = measures(changed, ["hh_length_kept_over_base"]).itertuples()
     assert row.value == pytest.approx(2, abs=0.01)
+
+
+@pytest.mark.parametrize(("prompts", "verdict"), [(12, "inconclusive"), (18, "inconclusive"), (20, "reproduced")])
+def test_half_of_the_prompts_must_be_enough_where_half_of_them_are_measured(prompts, verdict):
+    """Twelve prompts leave six clusters: no interval, however the study's own count of prompts stands."""
+    assert registered()["least_prompts"] == 10
+    asked = [one for one in sentences(CONTROLLED) if one.id in ("cd.exp4.kept", "cd.exp4.cost")]
+    names = [condition.quantity for one in asked for condition in one.conditions]
+    table = measures(data(made_up(prompts=prompts, tasks=(HH,))), names)
+    assert [one.verdict(table, prompts) for one in asked] == [verdict] * 2
+    assert np.isfinite(table.value).all()
+
+
+def test_eight_on_dpo_are_those_on_the_policy_of_figure_10(world):
+    """Eight candidates were drawn on three DPO policies, and every K on the middle one, which the sentence is about."""
+    means = {}
+    for name, where in ((ON_DPO + BLOCKS, {"value": 8, "beta": BETAS[1]}), (BLOCKS, {"value": 32, "scorer": Q})):
+        rows = chosen(world.cells, task=HH, method=name, M=BLOCK, weight=0.0, **where)
+        assert len(rows) == 40
+        means[name] = rows.kl_bound.mean()
+    table = measures(world, ["hh_dpo_eight_over_thirty_two_kl"])
+    found = table.value[table.law == "bound"].item()
+    assert found == pytest.approx(means[ON_DPO + BLOCKS] / means[BLOCKS], rel=1e-12)  # the same float64 means
 
 
 def test_findings_say_both_ways_of_counting(measured):

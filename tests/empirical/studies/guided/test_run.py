@@ -67,6 +67,15 @@ def test_a_second_run_draws_nothing(study, parts, monkeypatch, tmp_path):
         run.run(results, parts, replace(SMOKE, seed=1), real=False)
 
 
+@pytest.mark.parametrize("change", [{"answers": ("another",)}, {"common": ("known",)}, {"kind": "common"}])
+def test_rows_measured_by_another_key_are_not_read_again(parts, change):
+    """`found` is kept beside each answer: it is that of the item as it was then."""
+    first, *others = parts.items
+    changed = replace(parts, items=[replace(first, **change), *others])
+    assert changed.items != parts.items
+    assert collecting.fingerprint(changed, SMOKE) != collecting.fingerprint(parts, SMOKE)
+
+
 def test_evidence_notices_other_answers(study, parts):
     rows = rows_of(study[0])
     checks, controls = evidence(rows, parts.prior, parts.items)
