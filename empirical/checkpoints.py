@@ -1,6 +1,7 @@
 """Read a checkpoint's weights: nothing in it may run, none may be missing, none may be infinite or NaN."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def pretrained(
     run. Raises ModelError in one sentence.
     """
     try:
+        for index in Path(where).glob("*.index.json"):
+            shards(index)
         network, found = kind.from_pretrained(
             where,
             dtype=dtype,
@@ -59,6 +62,15 @@ def pretrained(
     return network.eval().requires_grad_(False), tokenizer
 
 
+def shards(index: Path) -> list[Path]:
+    """The files that an index of shards names; ValueError if one does not lie beside it."""
+    names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    for name in names:  # transformers would follow them; on Windows a backslash leads outside, too
+        if "/" in name or "\\" in name:
+            raise ValueError(f"its index of shards names {name}, which is no file of it")
+    return [index.with_name(name) for name in sorted(names)]
+
+
 def refuse_nan(network: Any, where: str | Path) -> None:
     """Raise ModelError if a weight is NaN or infinite; aminmax propagates NaN and needs no memory of its own."""
     for name, weight in network.named_parameters():
@@ -86,11 +98,10 @@ def refuse_hidden_steps(network: Any, where: str | Path) -> None:
 
 def digest(where: str | Path, network: Any) -> str:
     """The SHA-256 of a directory's weights (of several shards: of their SHA-256s), or the hub's commit."""
-    folder = Path(where)
-    whole = [folder / name for name in ("model.safetensors", "pytorch_model.bin")]
-    files = [next((file for file in whole if file.is_file()), None)]
-    if files == [None]:
-        files = sorted(folder.glob("model-*.safetensors")) or sorted(folder.glob("pytorch_model-*.bin"))
+    files: list[Path] = []
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        file, index = Path(where) / name, Path(where) / f"{name}.index.json"
+        files = files or ([file] if file.is_file() else shards(index) if index.is_file() else [])
     if len(files) == 1:
         return sha256(files[0])
     if files:

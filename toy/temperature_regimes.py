@@ -70,7 +70,7 @@ def search(seed: int, wanted: int, most: int = 20_000) -> tuple[RewardTree, int]
         strength, rho = kinds[block % len(kinds)]
         worlds = random_worlds(rng, BLOCK, strength=strength, correlation=rho)
         slopes = [response(worlds, T)[2:] for T in TEMPERATURES]
-        fits = np.all([regime(*pair) == wanted for pair in slopes], axis=0)
+        fits = np.all([regime(*pair) == wanted for pair in slopes], axis=0)[: most - block * BLOCK]
         if fits.any():
             first = int(np.argmax(fits))
             return single(worlds, first), block * BLOCK + first

@@ -33,8 +33,10 @@ class Killed:
     def run(self, name, last=None, stride=1):
         """Go on in the folder, up to a step that raises KeyboardInterrupt."""
         step = self.steps()  # a new process has a new one
+        self.begun = begun = []
 
         def dies(network, number):
+            begun.append(number)
             if number == last:
                 raise KeyboardInterrupt
             return step(network, number)
@@ -47,5 +49,6 @@ class Killed:
         for last in range(1, self.recipe.steps):
             with pytest.raises(KeyboardInterrupt):
                 self.run("killed", last, stride)
+            assert self.begun == [*range((last - 1) // stride * stride, last + 1)], "it goes on, not anew"
         self.run("killed", stride=stride)
         return [checkpoint(self.root / name / "checkpoint.pt")["weights"] for name in ("whole", "killed")]

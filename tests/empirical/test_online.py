@@ -191,7 +191,7 @@ def test_the_answers_are_the_networks_and_not_the_priors(prior, monkeypatch):
         ([0.0], 1.0, "at least two"),
         ([0.0, np.nan], 1.0, "finite"),
         ([0.0, 1.0], 0.0, "beta"),
-        ([0.0, 1.0], np.inf, "b"),
+        ([0.0, 1.0], np.inf, "beta"),
     ],
 )
 def test_what_makes_no_pair_or_no_loss_is_refused(reward, beta, named):

@@ -77,10 +77,11 @@ def test_a_killed_run_ends_with_the_same_weights(two, tmp_path, monkeypatch, tar
     recipe = replace(QUICK, steps=9, check_every=2, target_every=target_every)
     whole, data = copy.deepcopy(two.scorer), (two.steps, two.drawn(100))
     expected = fit(whole, *data, recipe, tmp_path / "whole")
-    chosen = prefix_training._chosen
+    chosen, begun = prefix_training._chosen, []
 
     def dies(last):
         def choose(recipe, number, size):
+            begun.append(number)
             if number == last:
                 raise KeyboardInterrupt
             return chosen(recipe, number, size)
@@ -92,9 +93,10 @@ def test_a_killed_run_ends_with_the_same_weights(two, tmp_path, monkeypatch, tar
         torch.rand(3)  # the global generator's state is no part of a run
         with pytest.raises(KeyboardInterrupt):
             fit(copy.deepcopy(two.scorer), *data, recipe, tmp_path / "killed")
-    monkeypatch.setattr(prefix_training, "_chosen", chosen)
+    monkeypatch.setattr(prefix_training, "_chosen", dies(None))
     again = copy.deepcopy(two.scorer)
     assert fit(again, *data, recipe, tmp_path / "killed") == expected
+    assert begun == [0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 8], "only the batch that was cut short is taken again"
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in whole.state_dict().items())
     monkeypatch.setattr(prefix_training, "_chosen", dies(0))  # a finished run takes no further step
     assert fit(copy.deepcopy(two.scorer), *data, recipe, tmp_path / "killed") == expected

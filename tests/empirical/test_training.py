@@ -28,8 +28,10 @@ def lengthen(recipe):
     return step
 
 
-def killed_at(step, last):
+def killed_at(step, last, begun=None):
     def dies(network, number):
+        if begun is not None:
+            begun.append(number)
         if number == last:
             raise KeyboardInterrupt
         return step(network, number)
@@ -49,14 +51,16 @@ def test_a_killed_run_ends_with_the_same_weights(triple, tmp_path, monkeypatch):
     """Killed at every step in turn, so each one follows a resume; the last bits agree."""
     monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
     whole = with_new_adapter(triple.prior, RECIPE)
-    expected = train(whole, RECIPE, lengthen(RECIPE), tmp_path / "whole")
+    expected, begun = train(whole, RECIPE, lengthen(RECIPE), tmp_path / "whole"), []
     for last in range(1, RECIPE.steps):
         torch.rand(3)  # the global generator's state is no part of a run
         network = with_new_adapter(triple.prior, RECIPE)
         with pytest.raises(KeyboardInterrupt):
-            train(network, RECIPE, killed_at(lengthen(RECIPE), last), tmp_path / "killed")
+            train(network, RECIPE, killed_at(lengthen(RECIPE), last, begun), tmp_path / "killed")
     network = with_new_adapter(triple.prior, RECIPE)
-    assert losses(train(network, RECIPE, lengthen(RECIPE), tmp_path / "killed")) == losses(expected)
+    again = train(network, RECIPE, killed_at(lengthen(RECIPE), None, begun), tmp_path / "killed")
+    assert losses(again) == losses(expected)
+    assert begun == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5], "only the step that was cut short is taken again"
     assert all(torch.equal(*pair) for pair in zip(weights(network), weights(whole), strict=True))
     assert losses(expected)[-1] != losses(expected)[0]
 

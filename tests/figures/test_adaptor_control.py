@@ -72,6 +72,7 @@ def test_share_panels_hold_each_share_and_its_limits(tables, letter, kind):
 def test_move_panels_hold_each_law_with_its_means(tables, letter, normalisation):
     moves = tables[2]
     axes = panel(adaptor_control.draw(*tables), letter)
+    assert [cloud.get_label() for cloud in axes.collections] == [style.MARKS[f].label for f in ("top_k", "temperature")]
     for cloud in axes.collections:
         family = next(name for name, mark in style.MARKS.items() if mark.label == cloud.get_label())
         rows = moves[(moves["family"] == family) & (moves["normalisation"] == normalisation)].dropna(subset="reward")

@@ -19,9 +19,9 @@ def tables():
     widths = pd.DataFrame(
         [
             (variant, epsilon, quantity, value, value - 0.05, value + 0.05)
-            for variant in ("same world", "unrelated reward")
+            for variant, k in (("same world", 1), ("unrelated reward", 0.5))
             for epsilon, share in ((0.0005, 0.1), (0.001, 0.2), (0.01, 0.9))
-            for quantity, value in (("share", share), ("pearson", share - 1))
+            for quantity, value in (("share", share), ("pearson", k * (share - 1)))
         ],
         columns=["variant", "epsilon", "quantity", "value", "low", "high"],
     )
@@ -87,9 +87,10 @@ def test_five_correlations_and_the_control_are_those_of_the_tables(tables):
 
 def test_width_panel_plots_correlation_against_probability(tables):
     axes = panel(tan_fig1.draw(*tables), "e")
-    for line in axes.lines[:2]:
-        np.testing.assert_allclose(line.get_xdata(), [0.1, 0.2, 0.9])
-        np.testing.assert_allclose(line.get_ydata(), [-0.9, -0.8, -0.1])
+    lines = {line.get_label(): line for line in axes.lines}
+    for label, k in (("this world", 1), ("unrelated reward", 0.5)):
+        np.testing.assert_allclose(lines[label].get_xdata(), [0.1, 0.2, 0.9])
+        np.testing.assert_allclose(lines[label].get_ydata(), k * np.array([-0.9, -0.8, -0.1]))
 
 
 def test_labels_stay_inside_the_figure_and_apart(tables, assert_apart):

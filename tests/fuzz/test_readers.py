@@ -5,11 +5,16 @@ nothing but random bytes. A fault that strikes one file in twenty is missed with
 """
 
 import json
+import os
 import random
+import re
 import resource
+import shutil
 import struct
+from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from empirical import fetch, models
 from empirical.errors import InputError
@@ -94,13 +99,28 @@ def test_a_header_of_any_length_costs_no_memory(tmp_path, length):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100e3
 
 
-@pytest.mark.parametrize("name", ["../../outside", "/etc/outside", "..\\outside"])
+@pytest.mark.parametrize("name", ["../../outside.safetensors", "/outside.safetensors", "..\\outside.safetensors"])
 def test_names_that_lead_outside_are_not_followed(folder, tmp_path, name):
-    """An index of shards that names files elsewhere: refused, and nothing is written there."""
-    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
-    index = {"metadata": {}, "weight_map": {"model.norm.weight": name}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    """An index of shards that names a file elsewhere: refused although it is there and sound, and nothing is written.
+
+    Under a name of the folder itself the same index is read: it is the name that is refused.
+    """
+    name = name if "." in name[:1] else str(tmp_path / name[1:])
+    weights, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    names, elsewhere = load_file(weights).keys(), Path(os.path.normpath(folder / name))
+
+    def read(named, kept):
+        shutil.copy(weights, kept)
+        index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(names, named)}))
+        weights.rename(tmp_path / "aside")
+        try:
+            return load(folder)
+        finally:
+            (tmp_path / "aside").rename(weights)
+
+    read("shard.safetensors", folder / "shard.safetensors")
     before = outside(tmp_path.parent)
-    with pytest.raises(InputError):
-        load(folder)
-    assert outside(tmp_path.parent) == before
+    with pytest.raises(InputError, match=re.escape(f"names {name}, which is no file of it")):
+        read(name, elsewhere)
+    assert set(outside(tmp_path.parent)) - set(before) <= {elsewhere.name}
+    elsewhere.unlink()

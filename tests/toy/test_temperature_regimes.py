@@ -47,9 +47,10 @@ def test_search_returns_the_first_world_that_fits(wanted):
     world, number = search(3, wanted)
     assert world.reward.ndim == 1
     assert all(regime(*response(world, heat)[2:]) == wanted for heat in TEMPERATURES)
-    assert search(3, wanted)[1] == number
-    with pytest.raises(ValueError, match="no world of the first 0 stays in the regime"):
-        search(3, wanted, most=0)
+    assert search(3, wanted, most=number + 1)[1] == number
+    for most in (0, number):
+        with pytest.raises(ValueError, match=f"no world of the first {most} stays in the regime"):
+            search(3, wanted, most=most)
 
 
 def test_curves_move_as_their_regime_says():

@@ -89,8 +89,9 @@ def test_memory_is_measured_in_processes_of_their_own(monkeypatch):
 def test_a_missed_ratio_is_exit_code_one(monkeypatch, capsys):
     monkeypatch.setattr(bench, "default_prior", lambda device: None)
     monkeypatch.setattr(bench, "measured", lambda model, repeats, vllm: {"missed": ["plain_vs_mixed"]})
-    with pytest.raises(bench.typer.Exit):
+    with pytest.raises(bench.typer.Exit) as stopped:
         bench.main(as_json=True)
+    assert stopped.value.exit_code == 1
     assert "plain_vs_mixed" in capsys.readouterr().out
     monkeypatch.setattr(bench, "measured", lambda model, repeats, vllm: {"missed": []})
     bench.main(as_json=True)

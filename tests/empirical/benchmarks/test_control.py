@@ -35,5 +35,6 @@ def test_ratios_are_of_the_same_run_and_a_missed_one_ends_with_1(triple, monkeyp
         assert found["ratios"]["plain_vs_tokenwise"] == pytest.approx(1 / 1.1)
         assert found["tokens_per_second"]["plain"] == 8 * 4
     seconds["tokenwise"] = 1.2
-    with pytest.raises(typer.Exit):
+    with pytest.raises(typer.Exit) as stopped:
         control.main(as_json, 1, 4)
+    assert stopped.value.exit_code == 1

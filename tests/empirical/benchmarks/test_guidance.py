@@ -29,5 +29,6 @@ def test_a_guided_token_costs_plain_tokens(triple, monkeypatch, capsys, as_json)
     if as_json:
         assert json.loads(shown)["cost"] == pytest.approx({"free(1)": 2.0, "kl(1)": 2.2})
     seconds["kl(1)"] = 1.2
-    with pytest.raises(typer.Exit):
+    with pytest.raises(typer.Exit) as stopped:
         guidance.main(as_json, 1, 2)
+    assert stopped.value.exit_code == 1
