@@ -1,5 +1,6 @@
 """The fuzzer finds a planted bug, with atheris and without, and says how to have atheris where it is not."""
 
+import csv
 from importlib.util import find_spec
 
 import pytest
@@ -31,6 +32,12 @@ def test_a_sound_reader_ends_with_0_and_its_row_is_stored(monkeypatch, tmp_path)
     name, executions, _, findings, sound = found.split(",")
     assert (name, findings, sound) == ("shape", "0", "true")
     assert int(executions) > 0
+
+
+def test_the_stored_rows_are_of_readers_that_there_are():
+    rows = list(csv.DictReader(guided.TABLE.read_text(encoding="utf-8").splitlines()))
+    assert {row["target"] for row in rows} <= set(guided.names())
+    assert all(row["sound"] == "true" for row in rows)
 
 
 def test_without_atheris_one_sentence_says_how_to_have_it(monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """The zoo's patches are well formed and apply; five of them, other ones in every run, are planted and noticed."""
 
+import csv
 import random
 import subprocess
 from dataclasses import replace
@@ -7,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.zoo import planting
-from tests.zoo.__main__ import main, table
+from tests.zoo.__main__ import TABLE, main, table
 from tests.zoo.entries import entries, read
 from tests.zoo.planting import ROOT, Found, failures, plant
 
@@ -17,6 +18,13 @@ DRAWN = 5
 
 def test_every_pitfall_of_the_field_is_planted():
     assert {number for entry in ALL for number in entry.pitfalls} == set(range(1, 48))
+
+
+def test_the_stored_table_is_of_the_zoo_as_it_is():
+    rows = list(csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines()))
+    assert [row["entry"] for row in rows] == [entry.name for entry in ALL]
+    for row, entry in zip(rows, ALL, strict=True):
+        assert (row["bug"], int(row["tests"]), row["killed"]) == (entry.bug, len(entry.tests), "true")
 
 
 @pytest.mark.parametrize("entry", ALL, ids=lambda entry: entry.name)
