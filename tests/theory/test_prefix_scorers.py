@@ -203,6 +203,8 @@ def test_the_pl_schedule_and_its_bound():
     assert pl_rate(0, 0.5) == 1.0
     assert pl_rate(2, 0.5) == pytest.approx(5 / 9, rel=1e-14)
     np.testing.assert_allclose(pl_bound(np.array([1, 4]), 2.0, 0.5, 3.0), [12.0, 3.0])
+    assert pl_bound(1, 0.0, 1.0, 1.0) == 0
+    assert pl_bound(1, 0.5, 10**10, 1.0) == pytest.approx(0.25e-20, rel=1e-14)  # the square is beyond 64 bits
 
 
 def test_the_bound_holds_on_the_schedule_and_is_no_triviality():
@@ -226,14 +228,19 @@ def test_a_bound_without_its_conditions_is_refused(k, smoothness, mu, square):
 
 @pytest.mark.parametrize("cells", [[0, 3], [-1, 0], [0], [[0, 1]]])
 def test_cells_outside_the_table_are_refused(cells):
-    with pytest.raises(ValueError, match=r"^cells and targets must be two lists"):
+    with pytest.raises(ValueError, match=r"^cells and targets must be two lists .* every cell one of 0 to 2\.$"):
         cell_means(np.array(cells), np.array([1.0, 2.0]), 3)
 
 
 @pytest.mark.parametrize(("size", "symbols"), [(6, 2), (3, 0)])
 def test_a_table_of_no_tree_is_refused(size, symbols):
-    with pytest.raises(ValueError, match="has no table of the shape"):
+    with pytest.raises(ValueError, match=rf"has no table of the shape \({size},\)"):
         one_token_on(np.zeros(size), np.zeros(size), symbols)
+
+
+def test_one_symbol_makes_a_tree_too():
+    found = one_token_on(np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0]), 1)
+    np.testing.assert_array_equal(found, [[2.0, 4.0], [3.0, 5.0], [0.0, 6.0]])
 
 
 @pytest.mark.parametrize(("k", "mu"), [(-1, 1.0), (0, 0.0), (0, math.nan), (2, np.array([1.0, -1.0]))])

@@ -137,6 +137,7 @@ def test_bad_input_is_named(make, message: str) -> None:
 
 def test_floats_that_overflow_or_underflow_leave_a_bound() -> None:
     assert corpus_size(1.0, 1e300, 0.5) == 1
+    assert corpus_size(1.0, 1e-110, 0.5) == pytest.approx(2e220, rel=1e-14)  # the cube of epsilon is no float
     assert float(chebyshev_bound(0.0, 1, 1e-200)) == 0.0
     assert float(chebyshev_bound(1.0, 1, 1e-200)) == 1.0
     assert np.isfinite(type_log_probs(np.log([0.5, 0.5]), np.array([[0, 2**53]]))).all()
