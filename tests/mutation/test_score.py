@@ -250,7 +250,7 @@ def test_in_empirical_other_fast_files_that_use_a_module_are_asked_second():
     by_name, of_its_user = ("tests/empirical/judging/test_fit.py", "tests/empirical/studies/guided/test_run.py")
     assert tiers_of("empirical.judging.heads") == [["tests/empirical/judging/test_heads.py"], [by_name]]
     assert tiers_of("empirical.guidance.weak") == [["tests/empirical/guidance/test_weak.py"], [of_its_user]]
-    assert tiers_of("empirical.lengths")[1] == []  # test_findings.py, which answers for its user, is slow
+    assert tiers_of("empirical.alone")[1] == []  # test_findings.py, which answers for its user, is slow
     assert all((ROOT / file).is_file() for file in SLOW)
     rooms = {room: [tiers_of(module) for module in modules_of(room)] for room in score.THRESHOLDS}
     assert {room: max(map(len, tiers)) for room, tiers in rooms.items()} == {"theory": 1, "toy": 1, "empirical": 2}
