@@ -70,7 +70,7 @@ def test_kept_mass_of_the_untempered_step_breaks_algorithm_1(monkeypatch: pytest
 
 def test_one_prompt_too_many_is_weighed_by_its_normaliser() -> None:
     result = adapted(language_models.random_tree(2, 2, np.random.default_rng(0), batch=(3,)), top_k(2))
-    marginal = metropolis_hastings._prompt_marginal(result)
+    marginal = metropolis_hastings._prompt_marginal(result)[0]
     np.testing.assert_allclose(marginal, np.exp(result.log_z) / np.exp(result.log_z).sum(), atol=1e-13)
     assert np.abs(marginal - 1 / 3).max() > 0.01
 

@@ -128,7 +128,7 @@ def _corpus_covariance(log_q: Floats, x: Floats, r: Floats, designs: list[tuple[
     for design in designs:
         drawn = [prompt for prompt, size in enumerate(design) for _ in range(size)]
         law, mean_x, mean_r = (
-            reduce(lambda a, b: (a[..., None] + b[:, None, :]).reshape(len(a), -1), [side[:100, k] for k in drawn])
+            reduce(lambda a, b: (a[..., None] + b[:, None, :]).reshape(len(a), -1), [side[:500, k] for k in drawn])
             for side in (log_q, x, r)
         )
         laws.append(law - np.log(len(designs)))

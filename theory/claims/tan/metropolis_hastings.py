@@ -16,7 +16,7 @@ from theory.metropolis import convergence_bound, log_acceptance, log_weights, st
 Floats = NDArray[np.float64]
 KERNEL = 1e-13  # sums of at most a few hundred products of probabilities
 GRID = 1000
-BATCH, PROMPTS = 40, 6
+BATCH, PROMPTS = 40, 8
 
 
 @claim(
@@ -71,11 +71,11 @@ def independence_chain(rng: np.random.Generator) -> Evidence:
     yield at_most(
         "one chain over several prompts weighs each by its Z",
         oracle="linear solve of π K = π over pairs of prompt and string",
-        residuals=_flat(np.abs(_prompt_marginal(run) - np.exp(normalised(run.log_z[:PROMPTS]))) for run in runs),
+        residuals=_flat(np.abs(_prompt_marginal(run) - np.exp(normalised(_by_chain(run.log_z)))) for run in runs),
         tolerance=1e-12,  # the solve loses the digits of w*, which is below 10 here
     )
     left = partial(at_most, oracle="powers of like symbols' own probabilities", tolerance=1e-12)  # 4,000 terms
-    models = geometric_models(rng, 300)
+    models = geometric_models(rng, 340)
     yield left("T > 1: chance of leaving n symbols less its bound", residuals=_flat(_leaving(m, 0.5) for m in models))
     yield rejects("the same below T = 1, where κ < 1", left("", residuals=_flat(_leaving(m, -0.1) for m in models)))
     planted: dict[str, Iterable[Floats]] = {
@@ -157,13 +157,19 @@ def _leaving(model: Geometric, heat: float) -> Floats:
 
 
 def _prompt_marginal(run: Adapted) -> Floats:
-    """The prompts' stationary masses when one chain draws prompts uniformly and accepts by Π Z_t alone."""
-    log_q, log_w = run.local.log_prob[:PROMPTS], run.log_kept[:PROMPTS].ravel()
-    prompts, log_q = len(log_q), (log_q - np.log(len(log_q))).ravel()
+    """The prompts' stationary masses when each chain draws its prompts uniformly and accepts by Π Z_t alone."""
+    prompts = min(PROMPTS, len(run.log_z))
+    log_w, log_q = _by_chain(run.log_kept), _by_chain(run.local.log_prob) - np.log(prompts)
     kernel = transition_matrix(log_w + log_q, log_q)
     # Adding Σ π = 1 to every equation makes the singular system (I - K)ᵀ π = 0 regular.
-    system = np.eye(log_q.size) - kernel.T + 1.0
-    return np.asarray(np.linalg.solve(system, np.ones(log_q.size)).reshape(prompts, -1).sum(axis=-1))
+    system = np.eye(log_q.shape[-1]) - np.swapaxes(kernel, -1, -2) + 1.0
+    masses = np.linalg.solve(system, np.ones((*log_q.shape, 1)))
+    return np.asarray(masses.reshape(len(log_q), prompts, -1).sum(axis=-1))
+
+
+def _by_chain(figures: Floats) -> Floats:
+    """The strings of each chain's prompts, PROMPTS at most, one after another: [B, ...] -> [chains, prompts x ...]."""
+    return figures.reshape(max(1, len(figures) // PROMPTS), -1)
 
 
 def _always_accepting(run: Adapted) -> Floats:

@@ -99,7 +99,7 @@ def prompts(rng: np.random.Generator) -> Evidence:
     yield check("share of 1,000 worlds with a pooled correlation above .1", margins=[confounded.mean()], tolerance=0.9)
     yield check("minus the correlation within a prompt", margins=-within_prompt.ravel(), tolerance=0.3)
     yield check("minus the covariance B of the schemes' means", margins=-shifted[0].xr, tolerance=1e-3)
-    drawn = partial(at_least, oracle="corpora drawn in 20 worlds", tolerance=0.1)
+    drawn = partial(at_least, oracle="corpora drawn in 20 worked examples", tolerance=0.1)
     signs = [
         sign * _drawn_correlation(rng, cells[i], (x + shift)[i], (r + shift)[i], int(factor * threshold[i]))
         for i in np.flatnonzero(confounded)[:20]

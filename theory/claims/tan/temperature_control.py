@@ -64,8 +64,8 @@ def temperature_response(rng: np.random.Generator) -> Evidence:
     )
     sums = [np.abs(dx + dr - varentropy(normalised(1.2 * w.aligned.log_prob)) / 1.44) for w, ((dx, dr), _) in cases]
     yield check("corrected: dE[log p₊]/dg = Var log p₊", residuals=np.concatenate(sums), tolerance=2 * DIFFERENCE)
-    three = random_world(rng, 2, 1, (60,), 1.0).aligned.log_prob
-    leaves = partial(at_most, oracle="exact multinomial law of the corpus", tolerance=1e-11)  # log-factorials of 400
+    three = random_world(rng, 2, 1, (340,), 1.0).aligned.log_prob
+    leaves = partial(at_most, oracle="exact multinomial law of the corpus", tolerance=1e-11)  # log-factorials of 100
     yield leaves("corrected: P(corpus at T = 1/2 in T_ε of p₊) - 4V/(Ns²), s = 2ε", residuals=_left(three, 2.0))
     yield rejects("corpora of p₊ leave it too", leaves("", residuals=_left(three, 1.0)))
     without_c = np.concatenate([np.abs(dx - vx) for (dx, _), (vx, _, _) in slopes])
@@ -150,7 +150,7 @@ def _left(log_plus: Floats, g: float) -> Floats:
     epsilon = (expectation(cold, log_plus) + entropy(log_plus)) / 2
     variance = expectation(cold, log_plus**2) - expectation(cold, log_plus) ** 2
     gaps = []
-    for size in (25, 100, 400):
+    for size in (25, 50, 100):
         counts = corpus_types(log_plus.shape[-1], size)
         outside = atypical_probability(law, counts, counted(log_plus, counts) / size, -entropy(log_plus), epsilon)
         gaps.append(1 - outside - variance / (size * epsilon**2))
