@@ -58,7 +58,11 @@ def everything(
     first: First = 0,
 ) -> None:
     """Run every target and write the report."""
-    if context.invoked_subcommand is None:
+    if command := context.invoked_subcommand:
+        for name in context.params:
+            if (source := context.get_parameter_source(name)) and source.name != "DEFAULT":
+                raise InputError(f"Options stand behind their command: python paper_repro.py {command} --{name} ...")
+    else:
         backend = Backend(engine, ray, strict)
         execute(_of_size(preset, IDS), preset, out, seed, device, backend, first, resume=True)
 

@@ -39,6 +39,15 @@ def test_a_terminal_without_greek_letters_does_not_end_a_run(monkeypatch, tmp_pa
     assert answered()[0] == 2
 
 
+@pytest.mark.parametrize("option", [("--out", "elsewhere"), ("--preset", "default"), ("--strict",)])
+def test_an_option_before_a_command_is_refused_and_not_ignored(monkeypatch, tmp_path, capsys, option):
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, *option, "report") == 2
+    said = f"Options stand behind their command: python paper_repro.py report {option[0]} ...\n"
+    assert capsys.readouterr().err == said
+    assert not list(tmp_path.iterdir())
+
+
 def test_targets():
     chosen = paper_repro.selected
     assert chosen(["tan.fig2"]) == ["tan.fig2"]
