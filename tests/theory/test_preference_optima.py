@@ -194,6 +194,8 @@ def test_the_bound_holds_for_any_policy(world, seed, height, beta):
     forced = np.log(np.expm1(excess / (2 * pairs[winner, others]))) / beta
     log_total = np.logaddexp.reduce([log_p[winner], *(log_p[others] + forced)])
     assert bound[0] == pytest.approx(np.exp(log_p[winner] - log_total), rel=1e-9)
+    each = winner_at_least(log_p, np.array(excess), np.stack([pairs, pairs]), winner, beta)
+    np.testing.assert_array_equal(each, [bound[0], bound[0]])  # a law of pairs each
 
 
 @given(worlds(), STRENGTHS)
