@@ -1,15 +1,19 @@
 """Section 4.2's second reading of classifier-free guidance, and Table 1's rows against their theorems."""
 
+from functools import partial
+
 import numpy as np
 
 from theory.arrays import Array, expectation, normalised
 from theory.claims.optimality import FLOOR, ROUNDING, Problem, certified, planted, rowwise, simplex
 from theory.guidance import classifier_free_guidance, greedy
 from theory.information import cross_entropy, entropy, kl
-from theory.ledger import Evidence, at_most, claim, rejects
+from theory.ledger import Evidence, at_least, at_most, claim, rejects
 
 CONCAVE = (0.1, 0.3, 0.5, 0.7)
 BANG_BANG = (1.0, 1.5, 3.0)
+HEIGHT = 1e4
+"""Nats that the objective is made to exceed; none of the frozen ones comes near."""
 
 
 def last_line(log_pi: Array, log_p: Array, log_p_without: Array, lam: Array | float) -> Array:
@@ -51,6 +55,17 @@ def chain(rng: np.random.Generator) -> Evidence:
     yield from certified(wide, problem(simplex(rng, 1000, 4, FLOOR), simplex(rng, 1000, 4, FLOOR), lam), rng)
     same = rowwise(classifier_free_guidance, lam, log_p, log_p_without)
     yield from planted(wide, {"the same λ on both lines": same}, rng)
+
+    # With a free second policy that leaves the first token exp(-n) of its mass, the line grows by lambda pi n.
+    free = simplex(rng, 1000, 5, 1e-3)
+    n = 2 * HEIGHT / (lam * np.exp(log_p[:, 0]))
+    free[:, 0] = -n
+    free = normalised(free)
+    over = partial(at_least, oracle="π(·|s⁻) with less and less mass", tolerance=HEIGHT)
+    yield over("unbounded if π(·|s⁻) is left free", margins=last_line(log_p, log_p, free, lam))
+    yield rejects(
+        "unbounded with π(·|s⁻) = P_G⁻", over("", margins=last_line(wide.log_policy, log_p, log_p_without, lam))
+    )
 
     small = 0.01
     variance = expectation(log_p, (log_p - log_p_without - kl(log_p, log_p_without)[:, None]) ** 2)

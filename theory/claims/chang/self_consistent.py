@@ -1,8 +1,10 @@
 """Theorem 3.1 read as a fixed point, P_* being taken under the policy itself, and against controlled decoding."""
 
+from functools import partial
+
 import numpy as np
 
-from theory.arrays import normalised
+from theory.arrays import Array, logsumexp, normalised
 from theory.claims.optimality import EXPONENTS, ROUNDING, simplex
 from theory.claims.trees import BATCH, DEPTH, apart, chosen, given_prefix, random_grader, random_world
 from theory.classifier_readings import respond
@@ -25,7 +27,7 @@ from theory.values import hard_values, log_values, optimal_values
     "it always succeeds, but is not P_G(y|r=1).",
     verdict="holds-with-assumption",
     assumptions="Finite tree; π = P_G by convention where no continuation succeeds. An equilibrium of one problem a "
-    "prefix, not the optimum of one objective over strings.",
+    "prefix; over strings it is not the maximiser of λ log P_π(r=1) − KL(π‖P_G).",
 )
 def self_consistent(rng: np.random.Generator) -> Evidence:
     """Backward induction against best responses from random starts; masks; the posterior."""
@@ -38,6 +40,16 @@ def self_consistent(rng: np.random.Generator) -> Evidence:
         gaps = apart(policy, found)
         yield at_most(f"best responses meet it, λ = {lam:g}", oracle="iteration", residuals=gaps, tolerance=ROUNDING)
         moved.append(found)
+    for lam, policy in zip(EXPONENTS, moved, strict=True):
+        best = _best_over_strings(tree.log_prob, d, lam)
+        # The objectives are sums of 15 terms: a thousand times their rounding.
+        more = partial(at_least, oracle="P_G e^(cD)", tolerance=1e3 * ROUNDING)
+        gains = [
+            _over_strings(best, tree.log_prob, d, lam) - _over_strings(log_pi, tree.log_prob, d, lam)
+            for log_pi in (policy.log_prob, best)
+        ]
+        yield more(f"λ log P_π(r=1) − KL is larger elsewhere, λ = {lam:g}", margins=gains[0])
+        yield rejects(f"than at its maximiser, λ = {lam:g}", more("", margins=gains[1]))
     one_sweep = Tree(respond(tree.log_steps, log_values(tree, log_d).action, 3.0))
     gaps = apart(one_sweep, moved[EXPONENTS.index(3.0)])
     yield rejects("one answer to the base model's Q", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
@@ -61,6 +73,20 @@ def self_consistent(rng: np.random.Generator) -> Evidence:
     posterior, _ = aligned(tree, passed)
     gaps = kl(posterior.log_prob, mask.log_prob)
     yield rejects("the mask as P_G(y|r=1)", at_most("", oracle="", residuals=gaps, tolerance=1e-3))
+
+
+def _over_strings(log_pi: Array, log_p: Array, d: Array, lam: float) -> Array:
+    return lam * logsumexp(log_pi + np.log(d)) - kl(log_pi, log_p)
+
+
+def _best_over_strings(log_p: Array, d: Array, lam: float) -> Array:
+    """Its maximiser, P_G e^(cD) with c E[D] = λ under itself: c E[D] grows with c, so halve."""
+    low, high = lam / d.max(axis=-1), lam / d.min(axis=-1)
+    for _ in range(60):
+        c = (low + high) / 2
+        enough = c * (np.exp(normalised(log_p + c[:, None] * d)) * d).sum(axis=-1) > lam
+        low, high = np.where(enough, low, c), np.where(enough, c, high)
+    return normalised(log_p + low[:, None] * d)
 
 
 @claim(

@@ -37,6 +37,8 @@ def acceptance_certifies(rng: np.random.Generator) -> Evidence:
     yield check("a = 1 - TV of the two pair laws", residuals=np.abs(acceptance - (1 - np.concatenate(pairs))))
     yield check("TV - (1 - a)", residuals=distance - high)
     yield check("(1 - a)/2 - TV", residuals=low - distance)
+    early = np.concatenate([_first_move(run) for run in runs])
+    yield rejects("the rate of the first move, from p_loc", check("", residuals=np.abs(early - acceptance)))
     yield rejects("(1 - a)/2 as upper bound", check("", residuals=distance - low, tolerance=1e-3))
     yield rejects("a chain that accepts all, read as a = 1", check("", residuals=distance, tolerance=1e-3))
 
@@ -78,6 +80,13 @@ def rejection(rng: np.random.Generator) -> Evidence:
 def _runs(rng: np.random.Generator, adaptors: tuple[Adaptor, ...] | list[Adaptor]) -> list[Adapted]:
     trees = [random_tree(n_symbols, depth, rng, batch=(100,)) for n_symbols, depth in ((3, 1), (2, 2), (2, 3))]
     return [adapted(tree, adaptor) for tree in trees for adaptor in adaptors]
+
+
+def _first_move(run: Adapted) -> Floats:
+    """The mean acceptance where the state, too, is still drawn from the proposal."""
+    q = np.exp(run.local.log_prob)
+    alpha = np.exp(np.minimum(0.0, run.log_kept[..., None, :] - run.log_kept[..., :, None]))
+    return np.asarray((q[..., :, None] * q[..., None, :] * alpha).sum(axis=(-2, -1)))
 
 
 def _pair_distance(run: Adapted) -> Floats:

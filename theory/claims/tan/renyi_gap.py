@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.automata import Automaton, critical_alpha, entropy, growth, log_power_sum, varentropy
-from theory.families import geometric, log_fourth_block, random_automaton
+from theory.families import geometric, log_fourth, log_fourth_block, random_automaton
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
 
 Floats = NDArray[np.float64]
@@ -127,6 +127,17 @@ def small_gap(rng: np.random.Generator) -> Evidence:
     )
     yield rejects(
         "the gap at α_c + (1 - α_c)/2", check("", margins=epsilon - _gaps(model, (1 - critical_alpha(model)) / 2)[0])
+    )
+    # The bound against the sum itself, over the blocks that can be summed: those of n < 2^21, as w log² w.
+    n = np.arange(2, 2**21, dtype=float)
+    log_w = log_fourth(n)
+    starts = 2 ** np.arange(1, 21) - 2
+    summed = np.add.reduceat(np.exp(log_w) * log_w**2, starts)
+    bounded = partial(at_least, oracle="all n < 2^21", tolerance=0.0)
+    yield bounded("that bound less the block's sum, j ≤ 20", margins=terms[:20] - summed)
+    yield rejects(
+        "a block's last weight for all of its",
+        bounded("", margins=((end + 4 * np.log(end)) ** 2 / end**4)[:20] - summed),
     )
     lighter = j * np.log(2) * 0.5 - 2 * 0.5 * end  # w = n^-2 at alpha = 1/2 has bounded blocks
     yield rejects("p(aⁿ) ∝ n⁻² at α = 1/2", dyadic("", margins=lighter))
