@@ -12,6 +12,7 @@ from empirical.corpora import Pool, arranged
 from empirical.preregistration import Sentence
 from empirical.presets import Settings
 from empirical.schemes import Scheme
+from empirical.scored import Floats
 from empirical.scoring import score
 from empirical.studies.measures import local_less_global, measures, outliers
 from empirical.studies.tables import tables
@@ -110,13 +111,16 @@ def secret_evidence(secret: pd.DataFrame) -> tuple[list[Check], list[Control]]:
 
 
 def dealt(rows: pd.DataFrame, texts: pd.DataFrame, schemes: Sequence[Scheme], settings: Settings) -> list[pd.DataFrame]:
-    """Measures of null data: log prior and reward dealt out at random over all rows, each on its own; so the texts."""
+    """Measures of null data: log prior and reward dealt out at random, each on its own, in the rows and the texts.
+
+    A prompt's values stay together, as what repeats within a prompt is what makes narrow intervals err.
+    """
     rng = np.random.default_rng([settings.seed, 4])
     few = replace(settings, resamples=min(settings.resamples, DEALT_RESAMPLES), corpora=min(settings.corpora, 200))
     found = []
     for _ in range(DEALT):
         null, alone = (
-            some.assign(**{name: rng.permutation(some[name].to_numpy()) for name in ("log_prior", "reward")})
+            some.assign(**{name: elsewhere(some, name, rng) for name in ("log_prior", "reward")})
             for some in (rows, texts)
         )
         tradeoff = tables("null", null, [], few, per_scheme=False)["tan_tradeoff"]
@@ -124,10 +128,21 @@ def dealt(rows: pd.DataFrame, texts: pd.DataFrame, schemes: Sequence[Scheme], se
     return found
 
 
-def null_control(sentence: Sentence, nulls: Sequence[pd.DataFrame], prompts: int) -> Control:
+def elsewhere(rows: pd.DataFrame, name: str, rng: np.random.Generator) -> Floats:
+    """A column with each prompt's values at a random prompt, there in random order; as many values to a prompt."""
+    values, prompts = rows[name].to_numpy(), list(rows.reset_index(drop=True).groupby("prompt_id").indices.values())
+    found = np.empty_like(values)
+    for here, there in zip(prompts, rng.permutation(len(prompts)), strict=True):
+        found[here] = rng.permutation(values[prompts[there]])
+    return found
+
+
+def null_control(
+    sentence: Sentence, nulls: Sequence[pd.DataFrame], prompts: int, what: str = "log prior and reward"
+) -> Control:
     """The sentence's rule must not call null data reproduced more often than its intervals err."""
     called = sum(sentence.verdict(null, prompts) == "reproduced" for null in nulls)
-    name = f"log prior and reward dealt out at random, {len(nulls)} times, are mostly called reproduced"
+    name = f"{what} dealt out at random, {len(nulls)} times, are mostly called reproduced"
     return Control(name, rejected=called <= CALLED)
 
 

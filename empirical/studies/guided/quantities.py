@@ -18,20 +18,16 @@ Items = Iterator[tuple[str, Floats]]
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Cells and relevance with counts of the items [B + 1, items], the first row all once.
-
-    planted: nothing differs: a rule is compared with itself, and every step tells the same.
-    """
+    """Cells and relevance with counts of the items [B + 1, items], the first row all once."""
 
     cells: pd.DataFrame
     steps: pd.DataFrame
     counts: Floats
-    planted: bool = False
 
     def less(self, measure: str, one: str, other: str, prior: str = "intact", against: str = "intact") -> Floats:
         """The mean over items of a measure of one rule less that of another."""
         gap = by_item(self.cells, prior, one, measure) - by_item(self.cells, against, other, measure)
-        return mean(0 * gap if self.planted else gap, self.counts)
+        return mean(gap, self.counts)
 
 
 def _guided(measure: str) -> Callable[[Data], Items]:
@@ -65,8 +61,7 @@ def _dynamic_less_static(measure: str) -> Callable[[Data], Items]:
             place, value = read(rule, "entropy"), read(rule, measure)
             static = np.array([interpolated(place[b : b + 1], x[b : b + 1], y[b : b + 1])[0, 0] for b in range(len(x))])
             gaps.append(value - static)
-        found = np.mean(gaps, axis=0) if gaps else np.full(len(data.counts), np.nan)
-        yield "", 0 * found if data.planted else found
+        yield "", np.mean(gaps, axis=0) if gaps else np.full(len(data.counts), np.nan)
 
     return measured
 
@@ -77,7 +72,7 @@ def _relevance(data: Data) -> Items:
     order = {item: place for place, item in enumerate(sorted(data.cells.item.unique()))}
     place = steps.item.map(order).to_numpy()
     up = (steps.part == "evidence").to_numpy()
-    values = steps.information.to_numpy() * (not data.planted)
+    values = steps.information.to_numpy()
     found = [auc(values[up], values[~up], (row[place[up]], row[place[~up]])) for row in data.counts]
     yield "", np.array(found)
 

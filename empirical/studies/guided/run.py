@@ -80,4 +80,4 @@ def run(results: Results, parts: Parts, size: Size, real: bool) -> list[Entry]:
         f"{size.max_new} tokens; the weaker prior has noise of {size.noise:g} standard deviations in its weights"
     )
     with stage("checks and controls"):
-        return entries(data, measured, rows, parts.prior, parts.items, scale, real)
+        return entries(data, measured, rows, parts.prior, parts.items, scale, real, size.seed)

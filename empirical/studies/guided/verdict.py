@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,10 @@ from empirical.models import LanguageModel
 from empirical.preregistration import GUIDED, sentences, summaries
 from empirical.scored import Floats
 from empirical.scoring import score
+from empirical.studies.controls import null_control
 from empirical.studies.entries import Writer
-from empirical.studies.guided.quantities import Data, measures
+from empirical.studies.guided.nulls import dealt
+from empirical.studies.guided.quantities import Data
 from empirical.studies.guided.sizes import FREE, PLAIN
 from empirical.studies.verdict import shown
 from theory.ledger import Check, Control, Entry, at_most, rejects
@@ -23,16 +24,15 @@ ROUNDING = 1e-4  # nats a token: float32 passes with and without a cache
 
 def entries(
     data: Data, measured: pd.DataFrame, rows: pd.DataFrame, prior: LanguageModel, items: Sequence[Item], scale: str,
-    real: bool,
+    real: bool, seed: int,
 ) -> list[Entry]:  # fmt: skip
     """One entry a sentence and one a summary; scale: what was run, in words; real: False where models are random."""
     start, writer = time.perf_counter(), Writer("chang", scale, real)
     checks, controls = evidence(rows, prior, items)
-    planted, made = measures(replace(data, planted=True)), []
+    nulls, made = dealt(data, seed), []
     for sentence in sentences(GUIDED):
         verdict = sentence.verdict(measured, len(items))
-        slipped = sentence.verdict(planted, len(items))
-        control = Control("a rule compared with itself is called reproduced", slipped != "reproduced")
+        control = null_control(sentence, nulls, len(items), "the rules' names, and the steps' parts,")
         here = "; ".join(shown(condition, measured) for condition in sentence.conditions)
         made.append(writer.entry(sentence, verdict, here, checks, [*controls, control], time.perf_counter() - start))
         start = time.perf_counter()

@@ -13,7 +13,7 @@ from empirical.schemes import study_schemes
 from empirical.store import Shards
 from empirical.studies import verdict
 from empirical.studies.collecting import collect, fingerprint
-from empirical.studies.controls import CALLED, DEALT, PLANTED, dealt, null_control
+from empirical.studies.controls import CALLED, DEALT, PLANTED, dealt, elsewhere, null_control
 from empirical.studies.findings import findings
 from empirical.studies.verdict import entries, shown
 from empirical.typical_texts import every_ancestral
@@ -119,6 +119,20 @@ def test_null_data_are_not_called_reproduced_and_an_eager_rule_is_caught(study, 
     eager = replace(tried[0], conditions=(replace(tried[0].conditions[0], above=-2.0),))
     assert not null_control(eager, nulls, 15).rejected
     assert CALLED < DEALT
+
+
+def test_null_data_keep_what_repeats_within_a_prompt_and_nothing_else():
+    """Its values stay together, at another prompt; neither a scheme nor the other column tells anything of them."""
+    names = [(prompt, scheme) for scheme in ("a", "b") for prompt in "pqrst" for _ in range(200)]
+    rows = pd.DataFrame(names, columns=["prompt_id", "scheme"])
+    rng = np.random.default_rng(0)
+    rows["reward"] = rows.prompt_id.map(dict(zip("pqrst", range(5), strict=True))) + 10.0 * (rows.scheme == "a")
+    found = rows.assign(reward=elsewhere(rows, "reward", rng))
+    held, before = ({key: sorted(some) for key, some in table.groupby("prompt_id").reward} for table in (found, rows))
+    assert sorted(held.values()) == sorted(before.values())
+    assert held != before
+    # 2,000 values of a standard deviation of 5 a prompt: the difference of two means of 1,000 has one of .23.
+    assert abs(found[found.scheme == "a"].reward.mean() - found[found.scheme == "b"].reward.mean()) < 1.2
 
 
 def test_planted_data_break_their_sentences(study):

@@ -9,7 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from empirical.guidance import Guidance
 from empirical.preregistration import GUIDED, sentences
+from empirical.studies.controls import null_control
+from empirical.studies.guided import nulls
 from empirical.studies.guided.cells import MEANS, SETS, by_item, cells_from, counts_of, mean, rules_table
+from empirical.studies.guided.nulls import dealt
 from empirical.studies.guided.quantities import QUANTITIES, Data, measures
 from empirical.studies.guided.relevance import auc
 from empirical.studies.guided.sizes import CLASSIFIER, FREE, GREEDY, PLAIN, STATIC
@@ -42,14 +45,14 @@ def cells(**figures):
     return pd.DataFrame(rows)
 
 
-def data(steps=None, planted=False, **figures):
+def data(steps=None, **figures):
     found = cells(**figures)
     steps = (
         pd.DataFrame({"item": ["only-0"], "kind": ["only"], "part": ["frame"], "information": [0.0]})
         if steps is None
         else steps
     )
-    return Data(found, steps, counts_of(found, 200, 0), planted)
+    return Data(found, steps, counts_of(found, 200, 0))
 
 
 def value(table, quantity):
@@ -65,12 +68,6 @@ def test_differences_are_of_the_same_items():
     assert rows.value.to_dict() == pytest.approx({FREE.name: 0.25, CLASSIFIER.name: -0.5})
     np.testing.assert_allclose(rows[["low", "high"]], rows[["value", "value"]])
     assert value(found, "found_weak_guided_less_plain").value.item() == pytest.approx(2.0)
-    assert (
-        value(
-            measures(data(planted=True, found={(FREE.name, "weak"): 2.0})), "found_weak_guided_less_plain"
-        ).value.item()
-        == 0
-    ), "planted: a rule against itself"
     assert value(measures(data(nll={(FREE.name, "weak"): 0.75})), "nll_weak_less_intact").value.item() == pytest.approx(
         0.75
     )
@@ -99,9 +96,8 @@ def test_dynamic_less_static_is_read_at_equal_entropy():
         found[name] = [{"entropy": entropy, "found": share}[name].get((rule, prior), 0.0)
                        for rule, prior in zip(found.rule, found.prior, strict=True)]  # fmt: skip
     steps = pd.DataFrame({"item": ["only-0"], "kind": ["only"], "part": ["frame"], "information": [0.0]})
-    for planted, sign in ((False, 1), (True, 0)):
-        [(_, values)] = QUANTITIES["found_dynamic_less_static"](Data(found, steps, counts_of(found, 20, 0), planted))
-        np.testing.assert_allclose(values, sign * 0.4)
+    [(_, values)] = QUANTITIES["found_dynamic_less_static"](Data(found, steps, counts_of(found, 20, 0)))
+    np.testing.assert_allclose(values, 0.4)
     beyond = found.assign(entropy=found.entropy.where(found.rule != SIGMA.name, 9.0))
     [(_, values)] = QUANTITIES["found_dynamic_less_static"](Data(beyond, steps, counts_of(found, 20, 0)))
     assert np.isnan(values).all(), "no static answers are as diverse"
@@ -139,9 +135,8 @@ def test_cells_are_means_over_an_items_answers():
     assert table.evidence.isna().all()
 
 
-@pytest.mark.parametrize("side", [-1.0, 1.0])
-def test_what_is_planted_passes_for_no_effect_of_either_side(side):
-    """Also where guidance does the opposite of what is said: the verdict is then against it, and no control fails."""
+def apart(side):
+    """Data where every rule and every step of the evidence differ by `side` or more."""
     moved = {(FREE.name, "intact"): side, (CLASSIFIER.name, "intact"): side, (FREE.name, "weak"): side}
     moved |= {(STATIC.name, "intact"): 2 * side, (GREEDY.name, "intact"): 3 * side, (SIGMA.name, "intact"): side}
     figures = dict.fromkeys(("found", "evidence", "nll", "distinct"), moved)
@@ -149,8 +144,34 @@ def test_what_is_planted_passes_for_no_effect_of_either_side(side):
         [(item, kind, part, side * (part == "evidence")) for kind, item in ITEMS for part in ("evidence", "frame")],
         columns=["item", "kind", "part", "information"],
     )
-    real, planted = (measures(data(steps, which, **figures)) for which in (False, True))
+    return data(steps, **figures)
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_no_control_fails_whichever_side_the_effects_have(side):
+    """Also where guidance does the opposite of what is said: the verdict is then against it, and no control fails."""
+    found = apart(side)
+    real, null = measures(found), dealt(found, 0)
     verdicts = {one.id: one.verdict(real, len(ITEMS)) for one in sentences(GUIDED)}
     assert verdicts["chang.emp.anchor"] == ("reproduced" if side > 0 else "not-reproduced")
     assert verdicts["chang.emp.relevance"] == ("reproduced" if side > 0 else "not-reproduced")
-    assert "reproduced" not in {one.verdict(planted, len(ITEMS)) for one in sentences(GUIDED)}
+    assert all(null_control(one, null, len(ITEMS)).rejected for one in sentences(GUIDED))
+
+
+def test_names_are_dealt_within_items_and_with_all_that_belongs_to_them():
+    found = apart(1.0)
+    null = nulls._dealt(found.cells, ["rule", "family"], np.random.default_rng(0))
+    assert (null.rule != found.cells.rule).mean() > 0.5
+    assert null.drop(columns=["rule", "family"]).equals(found.cells.drop(columns=["rule", "family"]))
+    for column in ("item", "family"):
+        assert set(zip(null.rule, null[column], strict=True)) == set(
+            zip(found.cells.rule, found.cells[column], strict=True)
+        )
+
+
+def test_a_rule_that_calls_null_data_reproduced_is_caught(monkeypatch):
+    """Intervals that are too narrow, and names that were not dealt out."""
+    found = apart(1.0)
+    anchor = next(one for one in sentences(GUIDED) if one.id == "chang.emp.anchor")
+    monkeypatch.setattr(nulls, "_dealt", lambda table, columns, rng: table)
+    assert not null_control(anchor, dealt(found, 0), len(ITEMS)).rejected
