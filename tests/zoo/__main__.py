@@ -30,7 +30,7 @@ def red_without_bug(found: Sequence[Found]) -> list[str]:
     """The tests that fail in an unchanged copy and so notice nothing."""
     with TemporaryDirectory(prefix="zoo-") as folder:
         copy_to(Path(folder))
-        return sorted(failures(Path(folder), sorted({test for one in found for test in one.entry.tests})))
+        return sorted(failures(Path(folder), sorted({test for one in found for test in one.entry.tests}), crashes=True))
 
 
 def table(found: Sequence[Found]) -> str:

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("theory", "toy", "empirical", "figures", "tests", "docs", "paper_repro.py", "pyproject.toml", "README.md")
 SECONDS = 300
 """A test that has not ended by then has noticed nothing."""
+CRASHES = ("AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "SyntaxError", "TypeError")
+"""What a patch raises that does not run at all; a test that meets it has not looked at what the bug does."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,11 @@ def copy_to(folder: Path) -> None:
             shutil.copy(ROOT / name, folder / name)
 
 
-def failures(folder: Path, tests: Iterable[str]) -> list[str]:
-    """Those of the test functions that ran in `folder` and failed; one that could not start, or hung, did not fail."""
+def failures(folder: Path, tests: Iterable[str], crashes: bool = False) -> list[str]:
+    """Those of the test functions that ran in `folder` and failed; one that could not start, or hung, did not fail.
+
+    crashes: whether one that met any of CRASHES counts.
+    """
     report = folder / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
     options = ["-o", "addopts=--import-mode=importlib --strict-markers", f"--junitxml={report}"]
@@ -68,7 +73,13 @@ def failures(folder: Path, tests: Iterable[str]) -> list[str]:
     except subprocess.TimeoutExpired:
         return []
     cases = ElementTree.parse(report).iter("testcase") if report.exists() else []
-    return [name_of(case) for case in cases if case.find("failure") is not None]
+    failed = [(name_of(case), case.find("failure")) for case in cases]
+    return [name for name, why in failed if why is not None and (crashes or not crashed(why))]
+
+
+def crashed(failure: ElementTree.Element) -> bool:
+    """The failure's message begins with what was raised, by its name."""
+    return failure.get("message", "").startswith(CRASHES)
 
 
 def name_of(case: ElementTree.Element) -> str:

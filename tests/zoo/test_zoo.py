@@ -80,9 +80,11 @@ def test_a_test_that_is_red_without_any_bug_notices_nothing(monkeypatch, capsys)
     assert not replace(killed, failed=killed.failed[:1]).killed
 
 
-def test_a_test_that_cannot_start_or_hangs_has_not_failed(tmp_path, monkeypatch):
-    (tmp_path / "test_x.py").write_text("def test_a(gone): pass\ndef test_b(): assert 0\ndef test_c(): assert 1\n")
-    names = [f"test_x.py::test_{name}" for name in "abc"]
+def test_a_test_that_cannot_start_crashes_or_hangs_has_not_failed(tmp_path, monkeypatch):
+    lines = "def test_a(gone): pass", "def test_b(): assert 0", "def test_c(): assert 1", "def test_d(): len(0)"
+    (tmp_path / "test_x.py").write_text("\n".join(lines))
+    names = [f"test_x.py::test_{name}" for name in "abcd"]
     assert failures(tmp_path, names) == ["test_x.py::test_b"]
+    assert failures(tmp_path, names, crashes=True) == ["test_x.py::test_b", "test_x.py::test_d"]
     monkeypatch.setattr(planting, "SECONDS", 0.01)
     assert failures(tmp_path, names) == []
