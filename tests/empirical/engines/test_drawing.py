@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from empirical.engines.drawing import FEW, _recipes, draw, inverse_cdf
+from empirical.engines.drawing import FEW, _recipes, draw, draw_controlled, extend, inverse_cdf
+from empirical.engines.jobs import Control, Job
 from theory.adaptors import Adaptor, ancestral, compose, nucleus, temperature, top_k
 
 MINE = Adaptor("mine", lambda log_p: 2 * log_p)
@@ -22,6 +23,35 @@ def test_a_mixed_batch_is_its_rows():
         for name in ("tokens", "log_proposal", "log_kept", "log_model", "sorted"):
             assert getattr(together, name)[row] == pytest.approx(getattr(alone, name)[0], abs=1e-14)
     assert (together.sorted == 40).tolist() == [True, False, True, False, True]
+
+
+def test_each_row_extends_the_answer_of_its_own_job():
+    """Two rewards, one of no weight at lambda = 0, and none at all, in one batch; the second uniform where one is."""
+    rng = np.random.default_rng(0)
+    controls = [Control(2.0, (0.5, 3.0)), None, Control(0.0), None]
+    jobs = [Job((1,), ancestral(), rng.random(2), control) for control in controls]
+    answers = [job.begun() for job in jobs]
+    logits, rewards = torch.tensor(rng.normal(size=(2, 4, 6))), torch.tensor(rng.normal(size=(4, 2, 6)))
+    asked = []
+
+    def valued(weights):
+        asked.append(weights.tolist())
+        return torch.einsum("nr,nrv->nv", weights, rewards)
+
+    for step in range(2):
+        extend(answers, jobs, logits[step], 5, valued)
+    assert asked == [[[0.5, 3.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]] * 2
+    for row, (job, answer) in enumerate(zip(jobs, answers, strict=True)):
+        values = 0.5 * rewards[row, :1] + 3 * rewards[row, 1:] if row == 0 else torch.zeros(1, 6)
+        steps = [
+            draw_controlled(
+                logits[step, row, None], values, [2.0 * (row == 0)], [ancestral()], job.uniforms[step, None]
+            )
+            for step in range(2)
+        ]
+        assert answer.token_ids == [int(step.tokens[0]) for step in steps]
+        assert answer.log_model == pytest.approx(sum(step.log_model[0] for step in steps))
+        assert answer.kl == (pytest.approx(sum(step.kl[0] for step in steps)) if job.control else None)
 
 
 def test_a_users_adaptor_is_the_rule_it_is():
