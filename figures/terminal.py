@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
@@ -14,13 +15,17 @@ COLUMNS = {"id": "target", "where": "where", "verdict": "verdict", "cost": "cost
 
 
 def verdicts(entries: Iterable[Entry]) -> Table:
-    """One line a claim: its verdict, how many checks passed, how many controls were rejected, seconds."""
-    whole = [Column(name, no_wrap=True) for name in ("claim", "verdict")]
-    table = Table(*whole, "checks", "controls rejected", "seconds")
+    """One line a claim: its verdict, how many checks passed, how many controls were rejected, seconds.
+
+    The longest line just fits 80 columns, which is what rich takes for a file.
+    """
+    names = [Column("claim", no_wrap=True), Column("verdict", no_wrap=True)]
+    numbers = [Column(name, justify="right", no_wrap=True) for name in ("checks", "controls", "s")]
+    table = Table(*names, *numbers, box=SIMPLE_HEAD, show_edge=False, padding=0)
     for entry in sorted(entries, key=lambda entry: entry.id):
         passed = f"{sum(check.passed for check in entry.checks)}/{len(entry.checks)}"
         rejected = f"{sum(control.rejected for control in entry.controls)}/{len(entry.controls)}"
-        table.add_row(entry.id, entry.verdict, passed, rejected, f"{entry.seconds:.1f}")
+        table.add_row(entry.id, entry.verdict, passed, rejected, f"{entry.seconds:.0f}")
     return table
 
 

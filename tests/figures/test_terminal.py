@@ -1,11 +1,12 @@
 """What the command line shows is what the ledger holds."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
 
 from empirical.doctor import Probe
-from empirical.targets import Target
+from empirical.targets import IDS, Target
 from figures import terminal
 from theory.ledger import Check, Control, Entry
 
@@ -35,7 +36,17 @@ def test_an_explanation_holds_the_whole_entry():
 
 def test_verdicts_count_what_passed():
     line = next(line for line in shown(terminal.verdicts([ENTRY])).splitlines() if "tan.x" in line)
-    assert [cell.strip() for cell in line.split("│")[1:-1]] == ["tan.x", "holds", "2/2", "1/2", "1.2"]
+    assert line.split() == ["tan.x", "holds", "2/2", "1/2", "1"]
+
+
+def test_every_claim_fits_a_line_of_80_columns():
+    """What rich takes for a file: nothing is cut there."""
+    wide = [replace(ENTRY, id=name, verdict="holds-with-assumption", seconds=1000.0) for name in IDS]
+    into = StringIO()
+    Console(file=into, width=80).print(terminal.verdicts(wide))
+    lines = into.getvalue().splitlines()
+    assert len(lines) == len(IDS) + 2
+    assert "…" not in into.getvalue()
 
 
 def test_the_list_has_a_table_a_section_and_a_line_a_target():
