@@ -30,7 +30,7 @@ def draw(rows: pd.DataFrame, findings: pd.DataFrame) -> Figure:
         axes.hlines(heights, some["low"], some["high"], color=style.INK, linewidth=1.4)
         axes.plot(some["accuracy"], heights, "o", color=style.INK, markersize=4, label="measured here")
         axes.plot(some["reported"], heights, "D", color="#D55E00", fillstyle="none", markersize=6, label="reported")
-        axes.set(title=f"{letter}  {split.capitalize()} pairs, {some['pairs'].max():.0f}", xlabel="ranked rightly")
+        axes.set(title=f"{letter}  {split.capitalize()} pairs, {some['pairs'].max():,.0f}", xlabel="ranked rightly")
         axes.set_yticks(heights, labels=some["method"])
         axes.set_ylim(-0.6, len(some) - 0.4)
     frontiers.legend(above, panels[0], False)

@@ -19,6 +19,7 @@ CAPTION = (
 )
 KINDS = {"only": "Only the passage knows", "conflict": "Against common knowledge", "common": "Commonly known"}
 PARTS = {"evidence": ("#D55E00", "-", "the passage's answer"), "frame": ("#0072B2", "--", "restates the question")}
+INFORMATION = r"KL($P_G \parallel P_G^-$) of a step (nats)"
 LEAST = 1e-4  # nats: what is less is drawn there
 
 
@@ -31,7 +32,7 @@ def draw(steps: pd.DataFrame, measures: pd.DataFrame) -> Figure:
     for axes, letter, (kind, title) in zip(panels, "abc", KINDS.items(), strict=True):
         for part, look in PARTS.items():
             _share(axes, steps[(steps["kind"] == kind) & (steps["part"] == part)]["information"], *look)
-        axes.set(title=f"{letter}  {title}", xlabel="KL(P_G || P_G⁻) of a step (nats)", xscale="log", ylim=(0, 1.02))
+        axes.set(title=f"{letter}  {title}", xlabel=INFORMATION, xscale="log", ylim=(0, 1.02))
     panels[0].set_ylabel("share of steps above")
     said = f"a and b: area under the curve {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, title=said)
@@ -39,5 +40,7 @@ def draw(steps: pd.DataFrame, measures: pd.DataFrame) -> Figure:
 
 
 def _share(axes: Axes, values: pd.Series, colour: str, line: str, label: str) -> None:
+    """The share of the values above each level: 1 on the left, one of n less from each value on."""
     ordered = np.sort(np.maximum(values.to_numpy(), LEAST))
-    axes.step(ordered, 1 - np.arange(1, len(ordered) + 1) / max(len(ordered), 1), color=colour, ls=line, label=label)
+    shares = 1 - np.arange(len(ordered) + 1) / max(len(ordered), 1)
+    axes.step([LEAST, *ordered], shares, where="post", color=colour, ls=line, label=label)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from figures import style
 
@@ -31,6 +32,8 @@ MARKS = {
     "classifier": replace(style.RULES["classifier, base values"], label="classifier guidance λ"),
     "kl": replace(style.RULES["KL-guided temperature"], label="KL-guided temperature σ"),
 }
+BELOW = ("classifier", "kl")
+"""Their values stand below their points, those of the curves beside them above."""
 NAMES = {
     "nll": "surprise (nats a token)",
     "entropy": "entropy of a step (nats)",
@@ -59,10 +62,11 @@ def draw(rules: pd.DataFrame) -> Figure:
             _curve(axes, rules[(rules["family"] == family) & (rules["prior"] == "intact")], x, y, family)
         _points(axes, rules[rules["prior"] == "weak"], x, y)
         axes.set(title=f"{letter}  {title}", xlabel=NAMES[x], ylabel=NAMES[y])
-    handles = {}
+    hollow = Line2D([], [], ls="", marker="o", color="0.4", fillstyle="none", markersize=5)
+    handles = {"the weaker prior": hollow}
     for axes in panels:
-        handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) | handles
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -75,7 +79,7 @@ def _curve(axes: Axes, rows: pd.DataFrame, x: str, y: str, family: str) -> None:
     axes.hlines(rows[y], rows[f"{x}_low"], rows[f"{x}_high"], **bars)
     axes.plot(rows[x], rows[y], color=mark.colour, marker=mark.marker, markersize=4, label=mark.label)
     for _, row in rows.iterrows():
-        where = {"xytext": (4, 3), "textcoords": "offset points"}
+        where = {"xytext": (4, -8 if family in BELOW else 3), "textcoords": "offset points"}
         axes.annotate(f"{row[knob]:g}", (row[x], row[y]), fontsize=5.5, color=mark.colour, **where)
 
 

@@ -109,3 +109,13 @@ def test_an_answer_that_is_only_its_end_has_the_heads_own_level(triple):
     assert found[1] != found[0]
     with pytest.raises(RewardError, match="finite"):
         rewards_of(head, Scored("p", answers, features / torch.tensor([[0.0], [1.0]]), np.zeros(2), np.zeros(2)))
+
+
+def test_a_reward_that_counts_gives_float64():
+    class Words(SecretReward):
+        def score(self, scored):
+            return [len(ids) for ids in scored.token_ids]
+
+    found = rewards_of(Words(), scored())
+    assert found.dtype == np.float64
+    assert found.tolist() == [2.0, 1.0]

@@ -56,6 +56,8 @@ def test_the_share_of_steps_above_each_level():
     measures = pd.DataFrame([{"quantity": "relevance_auc", "value": 0.9, "low": 0.8, "high": 0.95}])
     figure = chang_relevance.draw(steps, measures)
     evidence, frame = figure.axes[0].get_lines()
-    np.testing.assert_allclose(evidence.get_xydata(), [[0.5, 0.5], [2.0, 0.0]])
-    np.testing.assert_allclose(frame.get_xydata(), [[chang_relevance.LEAST, 0.0]])
+    least = chang_relevance.LEAST
+    np.testing.assert_allclose(evidence.get_xydata(), [[least, 1.0], [0.5, 0.5], [2.0, 0.0]])
+    assert evidence.get_drawstyle() == "steps-post", "from a value on it is no longer above"
+    np.testing.assert_allclose(frame.get_xydata(), [[least, 1.0], [least, 0.0]])
     assert "0.90 [0.80, 0.95]" in figure.legends[0].get_title().get_text()

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from empirical.engines.jobs import Answer
+from empirical.rewards import SecretReward
 from empirical.scoring import score
 from empirical.studies.controlled import answering, collecting
 from empirical.studies.controlled.answering import Spread, answer, rows_of
@@ -124,3 +126,13 @@ def test_rows_depend_on_their_own_models_alone(parts):
     }  # fmt: skip
     for what, (later, meant) in changes.items():
         assert {one for one in SETTINGS if later[one] != first[one]} == meant, what
+
+
+def test_a_reward_may_read_what_the_policy_gave_its_answers(parts):
+    """The secret reward is a difference of the log-probabilities under the base and under the policy that drew."""
+    base, task = parts.base, parts.tasks[1]
+    answers = [Answer([5, 6], True, log_model=-7.0), Answer([9], False, log_model=-2.5)]
+    log_p, reward, judged = answering.gauged(base, replace(task, reward=SecretReward(), judge=None), "Why?", answers)
+    assert reward == pytest.approx(np.array([-7.0, -2.5]) - log_p)
+    assert log_p == pytest.approx(score(base, base.prompt_ids("Why?"), [[5, 6], [9]]).log_prob.numpy(), abs=1e-4)
+    assert np.isnan(judged).all()
