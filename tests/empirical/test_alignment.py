@@ -13,6 +13,7 @@ from empirical import alignment
 from empirical.alignment import dpo, draw_pools, pairwise_loss
 from empirical.engines.torch import sample
 from empirical.models import with_adapter
+from empirical.rewards import SecretReward
 from empirical.scoring import answer_log_prob
 from empirical.training import Recipe, train, with_new_adapter
 from tests.empirical.six_words import every_answer, kl, log_law, random_reward, six_words, tilted
@@ -90,6 +91,14 @@ def test_answers_are_drawn_once_for_every_beta_and_reward(tmp_path, monkeypatch)
     assert len(drawn) == 4, "what is damaged is drawn again, never read"
     draw_pools(prior, reward, prompts, replace(recipe, seed=1), kept)
     assert len(drawn) == 5
+
+
+def test_kept_answers_keep_what_drew_them(tmp_path):
+    """A reward may read log p under the model that drew: here the prior, so that the secret reward is nothing."""
+    prior, kept = six_words(tmp_path / "prior"), tmp_path / "answers.json"
+    for _ in range(2):
+        (pool,) = draw_pools(prior, SecretReward(), ["a b"], Recipe(beta=1.0, answers=8, max_new=2), kept)
+        torch.testing.assert_close(pool.reward, torch.zeros_like(pool.reward), atol=1e-5, rtol=0)  # float32
 
 
 def test_a_pool_holds_the_priors_own_figures(tmp_path):

@@ -27,6 +27,12 @@ def test_acceptance_is_the_sum_over_pairs(log_w):
     assert acceptance(np.array(log_w)) == pytest.approx(sum(pairs), abs=1e-12)  # a few float64 sums
 
 
+def test_prompts_of_very_different_weights_do_not_meet():
+    """Weights count within a prompt: where one's are e^-2000 of another's, neither is lost."""
+    log_w = np.log([1.0, 0.25])
+    assert acceptance(np.stack([log_w, log_w - 2000])) == pytest.approx([0.4, 0.4])
+
+
 def test_one_text_has_no_other_proposal():
     assert np.isnan(acceptance(np.zeros((2, 1)))).all()
 

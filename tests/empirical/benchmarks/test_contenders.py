@@ -95,3 +95,12 @@ def test_a_missed_ratio_is_exit_code_one(monkeypatch, capsys):
     assert "plain_vs_mixed" in capsys.readouterr().out
     monkeypatch.setattr(bench, "measured", lambda model, repeats, vllm: {"missed": []})
     bench.main(as_json=True)
+
+
+def test_what_is_to_be_reached_is_asked_of_processors_alone():
+    found = {key: {} for key in ("roofline_gflops", "kept_mass_difference", "padding", "memory_gib")}
+    found |= {"sampler_minus_scorer_nats_per_token": 0.0, "seconds": {}, "tokens_per_second": {}, "gflops": {}}
+    name, goal = next(iter(suite.FIRST_STEPS.items()))
+    for device, asked in (("cpu", f"{goal:.2f}"), ("NVIDIA H100", "")):
+        _, goals, *_ = bench.shown(found | {"ratios": {name: 9.0}, "manifest": {"device": device}})
+        assert [list(column.cells) for column in goals.columns] == [[name], ["9.00"], [asked]]

@@ -55,7 +55,8 @@ def test_kl_and_tau_from_ancestral_rows():
         columns=["scheme", "prompt_id", "log_aligned", "log_prior"],
     )
     found = aligned_figures(rows)
-    assert found["kl_aligned_prior"].value == pytest.approx(1.5)
+    half = 1.96 * np.sqrt(0.5) / np.sqrt(2)  # the prompts' means are 1 and 2
+    assert found["kl_aligned_prior"] == Interval(*map(pytest.approx, (1.5, 1.5 - half, 1.5 + half)))
     # variances of S: 2, 2; of X: 0, 2; of S - X: 2, 8
     assert found["tau_secret_reward"] == Interval(
         pytest.approx(2 / (1 + 5)), pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)

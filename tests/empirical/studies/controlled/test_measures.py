@@ -9,11 +9,14 @@ import pytest
 from empirical.preregistration import CONTROLLED, registered, sentences, summaries
 from empirical.studies.controlled import other_quantities
 from empirical.studies.controlled.cells import (
+    BASE,
     BEST,
     BLOCKS,
     DPO,
     FUDGE,
     HH,
+    LENGTH,
+    METRIC,
     ON_DPO,
     PPO,
     TASKS,
@@ -228,3 +231,24 @@ def test_incomplete_rows_are_refused(world):
 def test_a_quantity_has_one_meaning():
     with pytest.raises(ValueError, match="registered twice"):
         quantity("accuracy_scorers")(lambda data, law: iter([]))
+
+
+def test_another_base_gains_over_itself():
+    cells = made_up()
+    other = (cells.role == "other") & (cells.method == BASE) & (cells.task == LENGTH)
+    assert other.any()
+    cells.loc[other, METRIC[LENGTH]] -= 1.0
+    gains = {role: curve(cells, METRIC[LENGTH], "bound", task=LENGTH, method=BEST, role=role).gain.mean()
+             for role in ("own", "other")}  # fmt: skip
+    assert gains["other"] == pytest.approx(gains["own"] + 1.0, abs=0.2), "0.2: their scales and the noise"
+
+
+def test_a_point_over_one_that_gains_nothing_has_no_value():
+    cells = made_up()
+    base = cells[(cells.method == BASE) & (cells.role == "own") & (cells.task == LENGTH)]
+    worse = base.set_index("prompt_id")[METRIC[LENGTH]] - 1.0
+    fifty = (cells.method == BEST) & (cells.value == 50) & (cells.role == "own") & (cells.task == LENGTH)
+    cells.loc[fifty, METRIC[LENGTH]] = cells[fifty].prompt_id.map(worse)
+    table = measures(data(cells), ["length_six_over_fifty_gain"])
+    assert len(table)
+    assert table[["value", "low", "high"]].isna().all(axis=None)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from empirical.errors import InputError
+from empirical.studies.controlled import parts as parts_module
 from empirical.studies.controlled.cells import (
     BLOCKS,
     DPO,
@@ -134,3 +135,16 @@ def test_a_scorer_of_other_rewards_is_refused(parts):
 
     with pytest.raises(InputError, match="not preference"):
         replace(parts, scorers={(HH, Q): strange}).place(HH, Q)
+
+
+def test_each_task_has_its_reward_and_the_judge_beside_it(monkeypatch):
+    """The length needs no judge; a fitted reward is judged by a head that was fitted to other pairs."""
+    monkeypatch.setattr(parts_module, "load_reward", lambda name, *_: f"reward of {name}")
+    monkeypatch.setattr(parts_module, "shipped_head", lambda name: f"reward of {name}")
+    monkeypatch.setattr(parts_module, "judge_of", lambda name: f"judge of {name}")
+    found = [(task.name, task.reward, task.judge) for task in parts_module.tasks(None, STANDARD)]
+    assert found == [
+        (LENGTH, "reward of length", None),
+        (HH, "reward of preference", "judge of preference"),
+        (SUMMARY, "reward of finegrained", "judge of finegrained"),
+    ]

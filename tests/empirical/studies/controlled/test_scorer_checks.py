@@ -45,12 +45,13 @@ def test_predictions_are_of_answers_that_nothing_chose_from(parts, study):
 
 @pytest.fixture
 def hh(tmp_path):
-    """Forty pairs in HH's form."""
+    """Forty pairs in HH's form, every fourth of them on a dialogue that went on."""
     rng = np.random.default_rng(0)
     words = ["yes", "no", "well", "maybe", "hm"]
     lines = []
     for number in range(40):
-        asked = f"\n\nHuman: question {number}\n\nAssistant: "
+        more = "hm\n\nHuman: and?\n\nAssistant: " if number % 4 == 3 else ""
+        asked = f"\n\nHuman: question {number}\n\nAssistant: {more}"
         chosen, rejected = (" ".join(rng.choice(words, size)) for size in (3, 4))
         lines.append(json.dumps({"chosen": asked + chosen, "rejected": asked + rejected}))
     with gzip.open(tmp_path / "made.jsonl.gz", "wt", encoding="utf-8") as file:
