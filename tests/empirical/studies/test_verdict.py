@@ -55,6 +55,9 @@ def test_a_sound_study_stands(triple, study, small, written):
     assert list(written) == [one.id for one in (*sentences(), *summaries())]
     assert {name: entry.faults() for name, entry in written.items() if entry.faults()} == {}
     assert all("Here: " in entry.statement for name, entry in written.items() if name != "tan.emp.explanation")
+    assert "Here: string pearson " in written["tan.fig2"].statement
+    scale = f"{triple.prior.name} and {triple.aligned.name}, {len(rows)} answers to {len(prompts)} prompts; "
+    assert all(scale in written[one.id].assumptions for one in sentences())
     assert {entry.verdict for entry in written.values()} == {"inconclusive", "not-testable-here"}, "three prompts"
     random = entries(triple, prompts, rows, SCHEMES, found, small, real=False)
     assert {entry.verdict for entry in random} == {"not-testable-here"}

@@ -9,7 +9,7 @@ import pytest
 from empirical.engines.jobs import Answer
 from empirical.rewards import SecretReward
 from empirical.scoring import score
-from empirical.studies.controlled import answering, collecting
+from empirical.studies.controlled import answering, collecting, summing
 from empirical.studies.controlled.answering import Spread, answer, rows_of
 from empirical.studies.controlled.cells import BASE, BEST, BLOCKS, DPO, FUDGE, HH, LENGTH, ON_DPO, PPO, Q, chosen
 from empirical.studies.controlled.parts import Source
@@ -136,3 +136,13 @@ def test_a_reward_may_read_what_the_policy_gave_its_answers(parts):
     assert reward == pytest.approx(np.array([-7.0, -2.5]) - log_p)
     assert log_p == pytest.approx(score(base, base.prompt_ids("Why?"), [[5, 6], [9]]).log_prob.numpy(), abs=1e-4)
     assert np.isnan(judged).all()
+
+
+def test_blocks_on_a_policy_spend_the_way_from_the_base_to_it_as_well():
+    """Answers of 3 and 4 tokens in blocks of 2 are two blocks each; log d - log p is 0.5 and 1.5."""
+    drawn = pd.DataFrame({"token_ids": [[1, 2, 3], [1, 2, 3, 4]], "log_model": [-1.0, -2.0], "log_prior": [-1.5, -3.5],
+                          "kl_blocks": [0.2, 0.4], "kl": np.nan})  # fmt: skip
+    spent = 2 * (np.log(4) - 3 / 4)
+    for method, moved in ((BLOCKS, 0.0), (ON_DPO + BLOCKS, 1.0)):
+        found = summing._kl(drawn, Setting(HH, method, scorer=Q, knob="K", value=4, M=2))
+        assert found == pytest.approx({"kl_bound": spent + moved, "kl_estimate": 0.3 + moved, "selection": spent})

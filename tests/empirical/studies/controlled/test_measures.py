@@ -19,6 +19,7 @@ from empirical.studies.controlled.cells import (
     METRIC,
     ON_DPO,
     PPO,
+    SUMMARY,
     TASKS,
     TOKENS,
     Q,
@@ -216,6 +217,14 @@ def test_tables_by_figure(world):
     accuracy = found["cd_table1"].set_index(["method", "split"])
     assert accuracy.loc[("reward head", "test"), "reported"] == 0.709
     assert accuracy.loc[("CD-Q", "train"), "accuracy"] == pytest.approx(0.63, abs=0.03)
+    assert ((accuracy.low < accuracy.accuracy) & (accuracy.accuracy < accuracy.high)).all()
+
+
+def test_a_figure_of_which_the_base_alone_was_drawn_has_no_table():
+    cells = made_up()
+    found = tables(data(cells[(cells.task != SUMMARY) | (cells.method == BASE)]))
+    assert "cd_fig5" not in found
+    assert {"cd_fig3", "cd_fig4"} < set(found)
 
 
 def test_incomplete_rows_are_refused(world):

@@ -148,3 +148,9 @@ def test_each_task_has_its_reward_and_the_judge_beside_it(monkeypatch):
         (HH, "reward of preference", "judge of preference"),
         (SUMMARY, "reward of finegrained", "judge of finegrained"),
     ]
+
+
+@pytest.mark.parametrize("counts", [{"K_answers": (4, 99)}, {"budgets": (99,)}])
+def test_more_cannot_be_chosen_from_than_the_pool_holds(counts):
+    with pytest.raises(ValueError, match="cannot be taken from a pool of 98"):
+        replace(STANDARD, **({"K_answers": (4,), "budgets": (4,), "pool": 98} | counts))

@@ -28,6 +28,13 @@ def test_every_sentence_has_an_entry_without_fault(study):
     assert {entry.verdict for entry in entries} == {"not-testable-here"}
     assert [fault for entry in entries for fault in entry.faults() if "check failed" in fault] == []
     assert all(entry.paper == "chang" for entry in entries)
+    assert all(check.oracle for entry in entries for check in entry.checks), "what each was compared with"
+
+
+def test_intervals_are_of_as_many_resamples_as_asked_for(study):
+    """Three items make few different means; of one resample there would be one."""
+    measured = pd.read_csv(study[0].folder / "tables" / "chang_measures.csv")
+    assert (measured.low < measured.high).any()
 
 
 def test_every_condition_names_a_quantity_and_every_quantity_is_asked_for():
