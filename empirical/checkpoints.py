@@ -47,6 +47,11 @@ def pretrained(
         ) from problem
     if getattr(network, "_hf_peft_config_loaded", False):
         raise ModelError(f"{where!s} holds an adapter; pass a folder of it as --aligned, with its base as --prior.")
+    if getattr(network.config, "transformers_weights", None):  # `digest` would hash another file than was read
+        raise ModelError(
+            f"The configuration of {where!s} names its own file of weights (transformers_weights); save the model anew "
+            "with save_pretrained."
+        )
     if found["missing_keys"]:
         raise ModelError(
             f"The checkpoint {where!s} lacks {', '.join(sorted(found['missing_keys'])[:3])}, which {what} needs and "

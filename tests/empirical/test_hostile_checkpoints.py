@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 
 import pytest
 import torch
@@ -128,6 +129,14 @@ def test_a_hostile_generation_config_has_no_influence(triple, folder):
     ours, theirs = (one.network.generate(ids, max_new_tokens=8, do_sample=False) for one in (model, triple.prior))
     assert torch.equal(ours, theirs), "nor on a peer that is timed beside us"
     assert AutoModelForCausalLM.from_pretrained(folder).generation_config.top_k == 1, "the control: transformers obeys"
+
+
+def test_weights_under_a_name_of_their_own_are_refused(folder):
+    """What a manifest calls the model by would be the hash of the file that was not read."""
+    shutil.copy(folder / "model.safetensors", folder / "other.safetensors")
+    edit(folder / "config.json", transformers_weights="other.safetensors")
+    with pytest.raises(ModelError, match="names its own file of weights"):
+        load(folder)
 
 
 def test_generation_settings_in_the_model_config_have_no_influence(triple, folder):
