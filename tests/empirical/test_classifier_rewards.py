@@ -164,7 +164,8 @@ def test_score_head_survives_a_pickle_of_tensors(score_model, tokenizer, tmp_pat
 def test_a_model_without_a_head_is_refused(tmp_path, triple):
     """transformers would draw the missing head at random and go on."""
     where = write(tmp_path / "plain", LlamaForCausalLM, triple.prior.tokenizer)
-    with pytest.raises(ModelError, match=r"lacks score_head\.weight"):
+    drawn = r"transformers would draw at random; pass the checkpoint of such a model\."
+    with pytest.raises(ModelError, match=rf"lacks score_head\.weight, which .* needs and {drawn}$"):
         load_reward(where, triple.prior)
     config = tmp_path / "plain" / "config.json"
     named = json.loads(config.read_text()) | {"architectures": ["LlamaForSequenceClassification"]}
