@@ -15,9 +15,7 @@ def dealt(data: Data, seed: int) -> list[pd.DataFrame]:
     rng = np.random.default_rng([seed, 4])
     few = replace(data, counts=data.counts[: DEALT_RESAMPLES + 1])
     return [
-        measures(
-            replace(few, cells=_dealt(data.cells, list(RULE), rng), steps=_dealt(data.steps, ["part"], rng)),
-        )
+        measures(replace(few, cells=_dealt(data.cells, list(RULE), rng), steps=_dealt(data.steps, ["part"], rng)))
         for _ in range(DEALT)
     ]
 

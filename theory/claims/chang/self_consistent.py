@@ -41,15 +41,12 @@ def self_consistent(rng: np.random.Generator) -> Evidence:
         yield at_most(f"best responses meet it, λ = {lam:g}", oracle="iteration", residuals=gaps, tolerance=ROUNDING)
         moved.append(found)
     for lam, policy in zip(EXPONENTS, moved, strict=True):
-        best = _best_over_strings(tree.log_prob, d, lam)
         # The objectives are sums of 15 terms: a thousand times their rounding.
         more = partial(at_least, oracle="P_G e^(cD)", tolerance=1e3 * ROUNDING)
-        gains = [
-            _over_strings(best, tree.log_prob, d, lam) - _over_strings(log_pi, tree.log_prob, d, lam)
-            for log_pi in (policy.log_prob, best)
-        ]
-        yield more(f"λ log P_π(r=1) − KL is larger elsewhere, λ = {lam:g}", margins=gains[0])
-        yield rejects(f"than at its maximiser, λ = {lam:g}", more("", margins=gains[1]))
+        best, plain = _best_over_strings(tree.log_prob, d, lam), normalised(tree.log_prob + lam * d)
+        found, other, here = (_over_strings(pi, tree.log_prob, d, lam) for pi in (best, plain, policy.log_prob))
+        yield more(f"λ log P_π(r=1) − KL is larger elsewhere, λ = {lam:g}", margins=found - here)
+        yield rejects(f"larger at P_G e^(λD), λ = {lam:g}", more("", margins=other - here))
     one_sweep = Tree(respond(tree.log_steps, log_values(tree, log_d).action, 3.0))
     gaps = apart(one_sweep, moved[EXPONENTS.index(3.0)])
     yield rejects("one answer to the base model's Q", at_most("", oracle="", residuals=gaps, tolerance=1e-3))

@@ -10,7 +10,7 @@ from theory.arrays import normalised
 from theory.claims.tan.worlds import ADAPTORS
 from theory.language_models import Adapted, adapted, random_tree
 from theory.ledger import Evidence, at_least, at_most, claim, rejects
-from theory.metropolis import certificate, stationary_acceptance, total_variation
+from theory.metropolis import certificate, log_acceptance, stationary_acceptance, total_variation
 
 Floats = NDArray[np.float64]
 ROUNDING = 1e-12  # sums of a few hundred products of probabilities
@@ -85,7 +85,7 @@ def _runs(rng: np.random.Generator, adaptors: tuple[Adaptor, ...] | list[Adaptor
 def _first_move(run: Adapted) -> Floats:
     """The mean acceptance where the state, too, is still drawn from the proposal."""
     q = np.exp(run.local.log_prob)
-    alpha = np.exp(np.minimum(0.0, run.log_kept[..., None, :] - run.log_kept[..., :, None]))
+    alpha = np.exp(log_acceptance(run.log_kept[..., :, None], run.log_kept[..., None, :]))
     return np.asarray((q[..., :, None] * q[..., None, :] * alpha).sum(axis=(-2, -1)))
 
 
