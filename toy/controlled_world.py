@@ -155,8 +155,17 @@ def ingredients(seed: int, size: Size) -> Ingredients:
         for j, strength in enumerate(strengths)
         if reward != "pairs" or method == "IPO"  # experiment 3 has no other
     }
-    accuracy = tuple(float(np.mean(split @ weights > 0) + np.mean(split @ weights == 0) / 2) for split in (seen, fresh))
-    return Ingredients(size, worlds, scorers, policies, tuple(texts), (accuracy[0], accuracy[1]))
+    accuracy = (share_right(seen @ weights), share_right(fresh @ weights))
+    return Ingredients(size, worlds, scorers, policies, tuple(texts), accuracy)
+
+
+def share_right(margins: Floats) -> float:
+    """How many choices a reward foretells, by its lead for the answer that was chosen: [n]; a tie is half right.
+
+    >>> share_right(np.array([2.0, 0.0, -1.0, 0.5]))
+    0.625
+    """
+    return float(np.mean((np.sign(margins) + 1) / 2))
 
 
 def keyed(seed: int, *key: int) -> np.random.Generator:

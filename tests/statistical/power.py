@@ -45,7 +45,8 @@ def by_trials(one: Randomised, hits: list[ArrayLike]) -> float:
 
     Clopper and Pearson's interval holds a figure's probability q of a hit; P(Bin(n, q) is refused) is summed exactly,
     at its least over the interval. Of several figures the one that is refused most often counts, each at its part of
-    the 5 %: where one of them is refused, so is the draw.
+    the 5 %: where one of them is refused, so is the draw. Trials of several probabilities scatter less about q, their
+    mean, than trials of one (Hoeffding 1956), so both steps stand for them.
     """
     counts = np.atleast_2d(np.transpose(hits))  # [figures, draws]
     found = []

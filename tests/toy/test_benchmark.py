@@ -7,6 +7,9 @@ from toy.benchmark import COMMAND, benchmark
 
 def test_rows_say_what_was_timed():
     table = benchmark(corpora=4, size=500, many=8, recipe=2)
+    columns = ["method", "corpora", "size", "strings", "seconds", "measured_corpora", "speed_up", "command"]
+    assert list(table.columns) == columns
+    assert table["method"].tolist() == ["draw by draw, as published", "counts", "counts"]
     assert table["strings"].tolist() == [2000, 2000, 4000]
     assert table["measured_corpora"].tolist() == [2, 4, 8]
     assert (table["seconds"] > 0).all()

@@ -129,6 +129,7 @@ def test_resampling_follows_its_law():
     drawn = resample(weights, 10_000, np.random.default_rng(0))
     assert (drawn[10_000:] == 2).all()
     assert len(drawn) == 20_000  # the third value of x has no observation
+    np.testing.assert_array_equal(resample(weights / 8, 10_000, np.random.default_rng(0)), drawn)  # powers of 2: exact
 
 
 def test_bad_input_is_named():

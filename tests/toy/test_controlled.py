@@ -56,6 +56,7 @@ def test_every_point_says_how_it_was_made(tables):
 
 def test_the_frontier_has_no_gap(tables):
     rows = tables["toy_controlled_frontier"]
+    assert set(rows["method"]) == {"optimum"}
     np.testing.assert_allclose(rows["primal"], rows["dual"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(rows["reward_mean"], rows["optimum"], rtol=0, atol=1e-10)
 
@@ -115,6 +116,26 @@ def test_each_thing_learned_has_its_own_stream(monkeypatch):
     answers = {(5, 1, reward): 2 for reward in range(3)}  # both scorers learn from the same
     methods = [(reward, method) for reward in (0, 1) for method in range(3)] + [(2, 2)]  # the pairs train IPO alone
     assert asked == {(5, 0, 0): 1, (5, 0, 1): 1, **answers, **{(5, 2, *made, 0): 1 for made in methods}}
+
+
+def test_scorers_of_one_size_learn_from_the_same_answers(monkeypatch):
+    asked, keyed = Counter(), controlled.keyed
+
+    def noted(*key):
+        asked[key] += 1
+        return keyed(*key)
+
+    made = ingredients(5, SMALL)
+    monkeypatch.setattr(controlled, "keyed", noted)
+    list(controlled._samples(made, 5))
+    assert asked == {(5, 3, reward, count): 2 for reward in range(3) for count in SMALL.sample_sizes}
+    assert max(map(len, made.texts)) == SMALL.horizon - 1  # the last place is the end's
+
+
+def test_a_tie_is_half_right():
+    assert controlled_world.share_right(np.array([3.0, 0.0, -1.0, 0.5])) == 2.5 / 4
+    made = ingredients(5, SMALL)
+    assert all(0.5 < share < 1 for share in made.accuracy)
 
 
 def test_findings_are_decided_by_their_margins(tables):

@@ -198,9 +198,9 @@ def test_winning_odds_by_all_subsets(reward):
 
 
 def by_odds(rng, sign=1):
-    """What 2,000 pools of 12 say that are weighted for four; sign: planted, of the reward."""
+    """What 1,000 pools of 12 say that are weighted for four; sign: planted, of the reward."""
     (log_p,), (reward,) = laws(5, 1, 4)
-    pools = rng.choice(4, (2000, 12), p=np.exp(log_p))
+    pools = rng.choice(4, (1000, 12), p=np.exp(log_p))
     return np.array([by_winners(log_p[pool], 4, winning_odds(sign * reward[pool], 4)) for pool in pools])
 
 
@@ -215,7 +215,7 @@ ODDS = Randomised(
     draw=by_odds,
     judge=by_best_of_four,
     planted={"weighted for the worst": partial(by_odds, sign=-1)},
-    sample="2,000 pools of 12, empirical Bernstein",
+    sample="1,000 pools of 12, empirical Bernstein",
 )
 
 
