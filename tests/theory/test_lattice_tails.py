@@ -258,6 +258,8 @@ def test_bahadur_and_rao_near_the_ends_of_a_range() -> None:
     finite = of_law(np.log([0.5, 0.25, 0.25]))  # from 1 to 2 bits, 1.5 on average
     exact = np.exp(atypical(finite, 50, 0.35 * BIT).log_prob)
     assert lattice_bahadur_rao(finite, 50, 0.35 * BIT) == pytest.approx(exact, rel=0.3)
+    assert lattice_bahadur_rao(finite, 1000, 0.48 * BIT) > 0
+    assert lattice_bahadur_rao(finite, 1000, 0.49 * BIT) == 0  # of half a bit on either side
 
 
 def test_bad_input_is_named() -> None:
@@ -274,7 +276,7 @@ def test_bad_input_is_named() -> None:
             log_tail(BIGRAM, 5, 5, upper, tilt)
 
 
-@pytest.mark.parametrize("total", [-(2**70), 2**53, np.nan])
+@pytest.mark.parametrize("total", [-(2**70), np.int64(-(2**63)), 2**53, np.nan])
 def test_totals_that_are_no_sums_are_refused(total) -> None:
     with pytest.raises(ValueError, match=r"^total must hold sums of steps, integers below 2\^53\.$"):
         log_tail(BIGRAM, 5, total)
@@ -283,3 +285,5 @@ def test_totals_that_are_no_sums_are_refused(total) -> None:
 def test_more_sums_than_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^1 tails of 67108864 sums each are too many to hold"):
         log_tail(BIGRAM, 5, 2**25 + 1)
+    with pytest.raises(ValueError, match=r"^8192 tails of 8192 sums each are too many to hold"):
+        log_tail(of_law(np.log([0.5, 0.25, 0.25])), 5, np.arange(2**13))
