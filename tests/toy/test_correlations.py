@@ -61,6 +61,7 @@ def test_weights_can_turn_the_sign():
     x, y = np.array([0.0, 1.0, 0.0, 10.0]), np.array([1.0, 0.0, 1.0, 10.0])
     assert pearson(x, y) > 0.9
     assert pearson(x, y, np.array([1.0, 1.0, 1.0, 0.0])) == pytest.approx(-1)
+    assert pearson(x[:2], y[:2]) == pytest.approx(-1)
 
 
 @pytest.mark.parametrize("measure", [pearson, spearman])

@@ -55,6 +55,7 @@ def test_small_tables_are_for_tests(monkeypatch):
         assert made["regions"][1:] == (SIZE, cells)
         assert made["bands"][2:] == (SIZE, EPSILON)
         assert len(made["cloud"]) == corpora
+        assert list(made["cloud"].columns) == ["mean_log_prior", "mean_reward", "typical"]
 
 
 def test_the_three_boundaries_are_ordered():
@@ -74,6 +75,9 @@ def test_regions_are_minus_n_kl(world):
     centre = table.groupby("view").nth(40)
     np.testing.assert_allclose(centre["log_probability"], 0, atol=1e-9)
     assert (table["log_probability"] <= 1e-9).all()
+    for _, view in table.groupby("view"):  # row by row of one mean of log p
+        assert (view["mean_log_prior"].to_numpy().reshape(9, 9) == view["mean_log_prior"].to_numpy()[::9, None]).all()
+    np.testing.assert_allclose(regions(world, 1000, 1)["log_probability"], 0, atol=1e-9)
     # At the scale of a corpus the law of means is nearly Gaussian: -N KL = -z' C^-1 z / 2, third cumulants aside.
     near = table[table["view"] == CLOUD]
     p = np.exp(world.log_aligned)

@@ -67,6 +67,12 @@ def test_no_critical_beta_where_no_symbol_pays(pay):
     assert critical_beta(geometric(2, 0.3), np.full((1, 1, 2), pay)) == 0
 
 
+def test_a_cycle_that_never_ends_pays_nothing():
+    with np.errstate(divide="ignore"):
+        prior = Automaton(np.log([[[0.0], [0.5]], [[0.0], [1.0]]]), np.log([0.5, 0.0]))
+    assert critical_beta(prior, np.ones((2, 2, 1))) == 0
+
+
 def test_an_infinite_reward_normaliser_names_the_critical_beta():
     prior, pay, end = geometric(1, 0.5), np.ones((1, 1, 1)), np.zeros(1)
     critical = 1 / np.log(2)
