@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from toy import simpson
 from toy.corpora import multinomial_counts
@@ -53,6 +54,7 @@ def test_intervals_belong_to_quantities_that_depend_on_the_draws(tables):
 def test_values_are_those_of_the_points_that_the_figure_shows(tables):
     table = tables["tan_fig1"].set_index("quantity")["value"]
     strings = tables["tan_fig1_strings"]
+    assert list(strings.columns) == ["object", "log_prior", "reward", "aligned"]
     # 1e-12: the same sums as in the run.
     assert pearson(strings["log_prior"].to_numpy(), strings["reward"].to_numpy()) == pytest.approx(
         table["string_pearson_uniform"], abs=1e-12
@@ -107,6 +109,23 @@ def test_measures_of_a_small_world_against_enumeration():
     covariance = np.cov(triple.log_prior, triple.reward, aweights=p, ddof=0)
     assert measures["tau_aligned"] == pytest.approx(covariance.sum() / np.trace(covariance), abs=1e-12)
     assert (measures["tau_aligned"] < 1) == (measures["string_pearson_weighted"] < 0)
+    x, r = triple.log_prior, triple.reward
+    assert measures["string_pearson_uniform"] == pytest.approx(stats.pearsonr(x, r)[0], abs=1e-12)
+    assert measures["string_spearman_uniform"] == pytest.approx(stats.spearmanr(x, r)[0], abs=1e-12)
+    assert measures["string_pearson_weighted"] == pytest.approx(pearson(x, r, p), abs=1e-12)
+    ranks = [[p @ ((v < one) + (v == one) / 2) for one in v] for v in (x, r)]
+    by_hand = np.cov(ranks, aweights=p, ddof=0)
+    assert measures["string_spearman_weighted"] == pytest.approx(
+        by_hand[0, 1] / np.sqrt(by_hand[0, 0] * by_hand[1, 1]), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("corpora", [1, 2, 3])
+def test_fewer_than_three_corpora_have_no_correlation(corpora):
+    """Two points lie on a line whatever they are."""
+    rows = pd.DataFrame({"mean_log_prior": [0.0, 1.0, 2.0], "mean_reward": [0.0, 1.0, 0.0]})[:corpora]
+    found = simpson._corpus_pearson(rows)
+    assert found == pytest.approx(0, abs=1e-12) if corpora == 3 else np.isnan(found)
 
 
 def test_selections_partition_the_corpora():
