@@ -58,6 +58,7 @@ def test_a_state_is_what_it_remembers(states, text):
     for letter in text:
         state = successor[state, 1 + LETTERS.index(letter)]
     assert state == context(text, len(successor))
+    assert last_letter(len(successor))[0] == 0  # the start has read none
     assert last_letter(len(successor))[state] == 1 + LETTERS.index(text[-1])
 
 

@@ -30,6 +30,16 @@ def test_a_tilt_is_found_again_from_its_means(seed):
     np.testing.assert_allclose(found.rate, kl(log_q, log_p), atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tilt_does_not_depend_on_the_units(seed):
+    log_p, statistics, rng = world(seed)
+    means, units = statistics @ rng.dirichlet(np.ones(7), size=4)[..., None], np.array([1e-7, 1e6])
+    plain, found = (tilted_to(log_p, unit[:, None] * statistics, unit * means[..., 0]) for unit in (np.ones(2), units))
+    # Both end within 1e-10 deviations of the means, by steps that round differently.
+    np.testing.assert_allclose(found.theta * units, plain.theta, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.rate, plain.rate, atol=1e-9)
+
+
 @given(SEEDS)
 @settings(max_examples=20)
 def test_no_other_law_with_these_means_is_closer(seed):

@@ -121,6 +121,10 @@ def test_the_clipped_slope_is_a_derivative(ratio, advantage, clip):
     assert clipped_slope(np.array([ratio]), np.array([advantage]), clip)[0] == pytest.approx(slope, abs=1e-7)
 
 
+def test_at_the_edge_the_clipped_term_is_not_less():
+    np.testing.assert_array_equal(clipped_slope(np.array([1.5, 0.5]), np.array([1.0, -1.0]), 0.5), [1.5, -0.5])
+
+
 def test_the_first_step_of_adam_has_its_rate():
     layers = world(4)
     descent, gradient = Descent(layers, 0.1, 10), np.random.default_rng(0).normal(size=layers.log_p.shape)
