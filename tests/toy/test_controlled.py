@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from theory.layers import sequence_kl
-from toy import controlled, controlled_world, findings
+from toy import controlled, controlled_world, findings, transfer_findings
 from toy.comparisons import at_base, blocks, curve, plain
 from toy.controlled_world import BLOCK, SMALL, ingredients
 from toy.findings import FINDINGS, Finding, finding
@@ -178,6 +178,12 @@ def test_a_finding_is_told_as_it_was_registered(monkeypatch):
     assert list(told.columns) == ["id", "experiment", "statement", "rule", "margin", "holds"]
     assert told.iloc[0].tolist() == ["a", "9", "a, as found", "by rule", 0.0, True]
     assert told["holds"].tolist() == [True, False, False]
+
+
+def test_the_policy_under_the_blocks_is_the_one_with_every_k():
+    rows = {"reward": "helpful", "base": "bigram", "method": "DPO + blockwise", "kl": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    points = pd.DataFrame(rows | {"strength": [0.1, 0.3, 0.3, 0.3, 1.0]})
+    assert transfer_findings._tuned(points) == plain("helpful", "DPO + blockwise", strength=0.3)
 
 
 def test_a_finding_has_one_rule():
