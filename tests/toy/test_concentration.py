@@ -3,13 +3,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tests.toy.promised import keeps_its_promise
 from theory.automata import varentropy
 from theory.claims.tan.rational_tails import log_rational_tails
 from theory.families import integer_bit_bigram
 from toy import concentration
 
-COLUMNS = ["size", "epsilon", "quantity", "value", "low", "high"]
-QUANTITIES = {"exact", "chebyshev", "chernoff", "bahadur_rao", "normal", "berry_esseen"}
 PROBABILITIES = ("toy_concentration_sizes", "toy_concentration_epsilons")
 
 
@@ -23,11 +22,7 @@ def wide(table):
 
 
 def test_tables_and_columns(tables):
-    assert set(tables) == {f"toy_concentration_{part}" for part in ("sizes", "epsilons", "exponents", "crossing")}
-    for name in PROBABILITIES:
-        assert list(tables[name].columns) == [*COLUMNS, "ratio"]
-        assert set(tables[name]["quantity"]) == QUANTITIES
-    assert list(tables["toy_concentration_exponents"].columns) == COLUMNS
+    assert keeps_its_promise("toy_concentration", tables)
     for table in tables.values():
         assert table.notna().all(axis=None)
         assert table.index.is_unique
