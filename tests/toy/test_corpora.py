@@ -183,15 +183,15 @@ MEANS = {
         draw=partial(shares, size=size),
         judge=partial(count_laws, size=size),
         planted={
-            "0.02 moved between common objects": partial(
-                shares, size=size, law=np.array([0.52, 0.28, 0.15, 0.03, 0.02])
+            f"{moved} moved between common objects": partial(
+                shares, size=size, law=FIVE + np.array([moved, -moved, 0, 0, 0])
             ),
         }
         # Of corpora of two a thousandth holds both rare objects: too few to see how they are dealt.
         | ({"rare objects not dealt one by one": partial(rare_alike, size=size)} if size > 2 else {}),
         sample="20,000 corpora, 15 counts, a mixture of Dirichlet laws against each",
     )
-    for size in (2, 30)
+    for size, moved in ((2, 0.03), (30, 0.02))
 }
 
 
