@@ -34,7 +34,7 @@ def band_labels(x: Floats, bands: int = 10) -> Labels:
     if len(x) == 0 or not np.all(np.isfinite(x)) or not np.ptp(x) > 0:
         raise ValueError("bands need finite values, at least two of them different.")
     edges = np.linspace(x.min(), x.max(), bands + 1)
-    return np.clip(np.searchsorted(edges, x) - 1, 0, bands - 1).astype(np.int64)
+    return np.maximum(np.searchsorted(edges, x) - 1, 0).astype(np.int64)
 
 
 def indicator_kernel(labels: Labels, values: int) -> Floats:

@@ -21,6 +21,12 @@ def said(table: pd.DataFrame) -> dict[str, Any]:
     return {"columns": list(table.columns)} | {name: found for name, found in words.items() if len(found) <= 12}
 
 
+def columns_of(name: str) -> list[str]:
+    """The columns that a table promises."""
+    columns: list[str] = TABLES[name]["columns"]
+    return columns
+
+
 def keeps_its_promise(prefix: str, tables: Mapping[str, pd.DataFrame]) -> bool:
     """Whether an experiment's tables are those that are promised under this prefix."""
     found = {name: said(table) for name, table in tables.items()}

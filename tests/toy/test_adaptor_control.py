@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.toy.promised import keeps_its_promise
-from toy import adaptor_control
+from toy import adaptor_control, adaptor_moves, normalisations, temperature_regimes
 
 EXACT = ("regimes", "moves", "distances", "endless_distances", "heating", "poles", "leak")
 DRAWN = ("shares", "directions", "accepted")
@@ -17,6 +17,20 @@ def test_tables_have_their_names_and_rows(tables):
     assert keeps_its_promise("toy_adaptors", tables)
     assert set(tables) == {f"toy_adaptors_{name}" for name in EXACT + DRAWN}
     assert all(len(table) for table in tables.values())
+
+
+def test_small_tables_are_for_tests(monkeypatch):
+    for module, name in (
+        (adaptor_moves, "directions"),
+        (normalisations, "accepted"),
+        (normalisations, "heating"),
+        (temperature_regimes, "shares"),
+    ):
+        monkeypatch.setattr(module, name, lambda *asked: asked[1])
+    for small, sizes in {True: (100, 25, 25, 15), False: (2000, 500, 500, 60)}.items():
+        made = adaptor_control.run(0, small)
+        parts = ("shares", "directions", "accepted", "heating")
+        assert tuple(made[f"toy_adaptors_{part}"] for part in parts) == sizes
 
 
 @pytest.mark.parametrize("name", DRAWN)

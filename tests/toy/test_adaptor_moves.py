@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tests.toy.promised import columns_of
 from theory.adaptors import top_k
 from theory.arrays import expectation
 from theory.automata import Automaton, expected_length
@@ -93,6 +94,7 @@ def test_too_few_tokens_for_the_menu_are_named():
 
 def test_directions_count_worlds():
     table = adaptor_moves.directions(0, 40)
+    assert list(table) == columns_of("toy_adaptors_directions")
     assert len(table) == 2 * sum(map(len, TRUNCATIONS.values())) * 2 * 3
     assert ((table["low"] <= table["share"]) & (table["share"] <= table["high"])).all()
     weakest = table[table["strength"] == table["family"].map({f: s[0] for f, s in TRUNCATIONS.items()})]

@@ -106,6 +106,7 @@ def test_bad_parameters_are_named():
         (lambda: echo(np.array([0.5, 78.0]), "aligned"), "^the exponent is too large"),
         (lambda: echo(np.array(200.0), "uniform"), "^the exponent is too large"),
         (lambda: published_shrinkage(10, 0.1, -1.0), "a positive concentration, not -1.0"),
+        (lambda: published_shrinkage(10, 0.1, 0.0), "a positive concentration, not 0.0"),
     ],
 )
 def test_what_does_not_fit_is_refused(wrong, sentence):

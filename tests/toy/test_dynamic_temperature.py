@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from tests.toy.promised import columns_of
 from theory.adaptors import local, temperature
 from theory.arrays import normalised
 from theory.claims.trees import apart
@@ -109,6 +110,7 @@ def test_differences_are_dynamic_minus_static():
 
 def test_table_has_the_promised_rows():
     table = comparison(0, 8)
+    assert list(table) == columns_of("toy_evidence_dynamic")
     assert set(table["family"]) == set(FAMILIES)
     assert len(table) == len(FAMILIES) * len(SIGMAS) * len(MATCHED) * 5
     assert table["share"].between(0, 1).all()

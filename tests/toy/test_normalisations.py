@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.toy.promised import columns_of
 from theory.adaptors import top_k
 from theory.arrays import expectation
 from theory.automata import Automaton, expected_length
@@ -26,6 +27,7 @@ def menu(n_tokens, hottest=np.inf):
 def test_divergences_by_the_normalisers_are_those_of_the_enumerated_laws(seed):
     tree = single(random_worlds(np.random.default_rng(seed), 1), 0).aligned
     table = normalisations.distances(tree, menu(4))
+    assert list(table) == columns_of("toy_adaptors_distances")
     # Sums of 40 probabilities times logarithms below 100.
     np.testing.assert_allclose(table["kl_global_local"], table["enumerated_global_local"], atol=1e-12)
     np.testing.assert_allclose(table["kl_local_global"], table["enumerated_local_global"], atol=1e-12)
@@ -40,6 +42,7 @@ def test_divergences_over_endless_strings_are_those_of_the_steps(seed):
     """KL by the chain rule, a sum of the steps' log-ratios, against the formula by the normalisers."""
     model = random_bigram(np.random.default_rng(seed), 3, 1.0, 0.3)
     table = normalisations.automaton_distances(model, menu(4, critical_temperature(model)))
+    assert list(table) == columns_of("toy_adaptors_endless_distances")
     for (_, rows), (_, _, a) in zip(table.iterrows(), menu(4, critical_temperature(model)), strict=True):
         (loc, _), (glob, _) = locally_adapted(model, a), globally_adapted(model, a)
         ratio = np.where(glob.log_outcomes > -np.inf, glob.log_outcomes, 0) - np.where(
@@ -92,8 +95,12 @@ def test_accepted_counts_worlds_above_what_the_paper_reports(monkeypatch):
 def test_heating_runs_into_the_pole_globally_alone():
     model = random_bigram(np.random.default_rng(3), 3, 1.0, 0.3)
     table = normalisations.heating(model, 20)
-    assert table["temperature"].is_monotonic_increasing
-    assert (table["temperature"] < critical_temperature(model)).all()
+    assert list(table) == columns_of("toy_adaptors_heating")
+    critical = critical_temperature(model)
+    left = ((critical - table["temperature"]) / (critical - 0.3)).to_numpy()
+    np.testing.assert_allclose(left[:11], np.arange(1, 0.09, -0.09), atol=1e-12)
+    np.testing.assert_allclose(left[11:] / left[10:-1], 1e-3 ** (1 / 9), rtol=1e-9)  # 1e-16 of T_c is 1e-12 of the last
+    assert len(left) == 20
     assert table["log_z"].is_monotonic_increasing
     assert table["length_global"].iloc[-1] > 100 * table["length_global"].iloc[0]
     assert table["length_local"].max() < 10
@@ -102,6 +109,7 @@ def test_heating_runs_into_the_pole_globally_alone():
 
 
 def test_heating_needs_a_pole():
+    assert len(normalisations.heating(geometric(2, 0.5), 2)) == 2
     with pytest.raises(ValueError, match="a pole can be approached only where"):
         normalisations.heating(geometric(1, 0.5), 10)
 
@@ -109,6 +117,7 @@ def test_heating_needs_a_pole():
 def test_poles_are_where_log_z_turns_infinite():
     models = {"golden": golden_bigram(), "geometric": geometric(2, 0.3)}
     table = normalisations.poles(models, [0.5, 1.0, 1.2, 1.5, 1.6])
+    assert list(table) == columns_of("toy_adaptors_poles")
     for name, rows in table.groupby("model"):
         critical = critical_temperature(models[name])
         assert (rows["critical"] == critical).all()

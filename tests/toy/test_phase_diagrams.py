@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.toy.promised import columns_of
 from theory.covariance import between_and_within, covariance, reversal_size, reversal_threshold
 from theory.language_models import log_dirichlet
 from toy.phase_diagrams import equal_variances, over_schemes, over_selections, over_worlds, tilted_schemes
@@ -36,6 +37,7 @@ def test_equal_variances_and_the_asked_correlation(seed, rho):
 
 def test_worlds_agree_with_the_gamma_limit():
     cells = over_worlds(np.array([1 / 42, 0.2]), np.array([0.1, 1.0, 2.5]), 10, generator(), corpora=500)
+    assert list(cells) == columns_of("toy_reversal_worlds")
     assert len(cells) == 2 * 3 * 3
     clear = cells[cells["predicted"].abs() > 0.2]
     assert len(clear) > 8
@@ -46,6 +48,7 @@ def test_worlds_agree_with_the_gamma_limit():
 def test_selections_agree_with_the_truncated_normal_and_turn_at_the_threshold():
     kept = np.array([0.2, 0.5, 0.9])
     cells = over_selections(np.array([-0.3, 0.3, 0.8]), kept, 10, generator(), corpora=500)
+    assert list(cells) == columns_of("toy_reversal_selections")
     assert near(cells) < 1
     assert near(cells.assign(predicted=cells["correlation"])) > 1  # what no selection would leave
     edge = reversal_threshold(cells["probability"].to_numpy())
@@ -54,6 +57,7 @@ def test_selections_agree_with_the_truncated_normal_and_turn_at_the_threshold():
 
 def test_schemes_agree_with_the_pooling_law_and_turn_at_n_star():
     cells = over_schemes(np.array([0.1, 0.5]), np.array([1, 20, 400]), 10, generator())
+    assert list(cells) == columns_of("toy_reversal_schemes")
     assert near(cells) < 1
     edge = reversal_size(cells["between"].to_numpy(), cells["within"].to_numpy())
     assert (np.sign(cells["predicted"]) == np.sign(edge - cells["size"])).all()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.statistical.p_values import binomial
 from tests.statistical.randomised import Randomised
+from tests.toy.promised import columns_of
 from theory.information import entropy
 from toy import corpora as recipes
 from toy.causal_bootstrap import resampling_law
@@ -102,6 +103,7 @@ def test_replications_are_summarised_by_kind():
             yield unrelated(dirichlet_triple(rng), rng), rng
 
     table = over_replications({"unrelated": worlds(0)}, 200, SIZE, EPSILON)
+    assert list(table) == columns_of("toy_reversal_seeds")
     assert (table["replications"] == 5).all()
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()

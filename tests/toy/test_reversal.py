@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.toy.promised import keeps_its_promise
+from tests.toy.promised import columns_of, keeps_its_promise
 from theory.covariance import covariance
 from theory.information import kl
 from toy import reversal
@@ -72,6 +72,7 @@ def world():
 
 def test_regions_are_minus_n_kl(world):
     table = regions(world, 1000, 9)
+    assert list(table) == columns_of("toy_reversal_regions")
     assert table.groupby("view").size().to_dict() == {CLOUD: 81, STRINGS: 81}
     centre = table.groupby("view").nth(40)
     np.testing.assert_allclose(centre["log_probability"], 0, atol=1e-9)
@@ -92,6 +93,7 @@ def test_regions_are_minus_n_kl(world):
 def test_bands_cost_the_tilt_to_their_nearest_edge(world):
     rng = np.random.default_rng(0)
     table = bands(world, drawn(world, 500, 1000, 0.02, rng), 1000, 0.02)
+    assert list(table) == columns_of("toy_reversal_bands")
     wide = table[table["bands"] == "wide"].reset_index()
     first = wide.iloc[0]
     # The tilt p_+ e^(a log p) with mean at the first band's upper edge, by bisection on a.

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from tests.toy.promised import columns_of
 from theory.adaptors import temperature
 from theory.arrays import expectation
 from theory.covariance import covariance
@@ -62,6 +63,7 @@ def test_curves_move_as_their_regime_says():
 
 def test_shares_add_up_and_their_limits_enclose_them():
     table = shares(0, 60)
+    assert list(table) == columns_of("toy_adaptors_shares")
     assert len(table) == len(CORRELATIONS) * len(STRENGTHS) * len(REGIMES)
     # Three multiples of 1/60.
     np.testing.assert_allclose(table.groupby(["kind", "strength"])["share"].sum(), 1, atol=1e-12)
