@@ -10,6 +10,7 @@ from theory.information import kl
 from theory.layers import Layers, expected_gain, sequence_optimum
 from theory.preference_optima import psi_optimum, rl_optimum, self_play_optimum
 from theory.preferences import bradley_terry, by_reward
+from toy import policy_learning
 from toy.policy_learning import dpo, ipo, ppo, shortfall
 from toy.training import Training
 
@@ -121,6 +122,14 @@ def test_one_step_is_a_step(learn):
     run = learn(LAYERS, 1.0, np.random.default_rng(0), Training(steps=1, batch=16, reports=1))
     assert run.history["step"].tolist() == [1]
     assert not np.array_equal(run.log_policy, LAYERS.log_p)
+
+
+@pytest.mark.parametrize("learn", [ppo, dpo, ipo])
+def test_every_step_has_a_batch(learn, monkeypatch):
+    sizes, drawn = [], policy_learning.drawn
+    monkeypatch.setattr(policy_learning, "drawn", lambda *asked: sizes.append(asked[2]) or drawn(*asked))
+    learn(LAYERS, 1.0, np.random.default_rng(0), Training(steps=5, batch=16, reports=1))
+    assert sizes == [16] * 5
 
 
 @pytest.mark.parametrize("learn", [ppo, dpo, ipo])

@@ -46,6 +46,7 @@ def test_a_single_world_is_that_of_the_batch():
         ({"strength": -1.0}, "strength must be"),
         ({"strength": np.inf}, "strength must be"),
         ({"correlation": 1.5}, "correlation must lie"),
+        ({"correlation": -1.5}, "correlation must lie"),
         ({"correlation": np.nan}, "correlation must lie"),
         ({"n_symbols": 0}, "n_symbols >= 1"),
     ],

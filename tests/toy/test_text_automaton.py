@@ -73,6 +73,7 @@ def test_phrases_of_the_library_are_short_plain_and_keyed_by_a_fingerprint():
 def test_phrases_end_at_marks_and_lines():
     assert phrases(20, ["One two, three\nfour-five; 6 (seven)"]) == ["one two", "three", "four five", "seven"]
     assert phrases(5, ["One two, three\nfour-five; 6 (seven)"]) == ["three", "seven"]
+    assert phrases(1, ["it, a"]) == ["a"]
 
 
 @cache

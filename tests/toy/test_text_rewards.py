@@ -63,6 +63,16 @@ def test_the_fit_minimises_its_loss(seed, ridge):
     np.testing.assert_allclose(differences.T @ expit(-differences @ found), ridge * found, atol=1e-9)
 
 
+def test_the_fit_of_choices_that_all_agree():
+    """The solution is far off, and reached only by steps that are cut."""
+    differences = np.array([[1.0, 0.0], [2.0, 3.0], [-3.0, 1.0]])
+    found = letter_weights(differences, 1e-6)
+    assert np.linalg.norm(found) > 10
+    np.testing.assert_allclose(differences.T @ expit(-differences @ found), 1e-6 * found, atol=1e-9)
+    with pytest.raises(ValueError, match=r"^the Bradley-Terry fit did not converge; raise the ridge\.$"):
+        letter_weights(np.ones((3, 1)), 1e-300)  # the solution, near 690, is further off than 100 steps
+
+
 def test_choices_follow_the_reward_and_are_noisy():
     successor = bigram_states()
     layers = world(fitted(["the he", "in", "another hen"], successor), successor, 12, pair_reward(28, 12))
