@@ -105,7 +105,10 @@ def test_bands_are_those_of_pandas(values, bands):
     assume(np.ptp(x) > 1e-3)
     edges = np.linspace(x.min(), x.max(), bands + 1)
     assume(np.abs(x[:, None] - edges[1:-1]).min(initial=1) > 1e-9)  # a value on an edge falls as rounding has it
-    np.testing.assert_array_equal(band_labels(x, bands), pd.cut(x, bins=bands, labels=False))
+    labels = band_labels(x, bands)
+    np.testing.assert_array_equal(labels, pd.cut(x, bins=bands, labels=False))
+    assert labels.dtype == np.int64
+    assert indicator_kernel(labels, bands).dtype == np.float64
 
 
 def resampled_counts(rng, weights=(1.0, 3.0, 0.0)):
