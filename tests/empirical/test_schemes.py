@@ -19,7 +19,7 @@ def test_names_families_and_temperatures():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_each_cuts_after_it_heats(seed):
-    """Of 2,000 tokens: the support is that of the truncation of p^(1/T), and the kept weights are p^(1/T)."""
+    """Of 2,000 tokens: the truncation of p^(1/T). Cut first, nuclei would be as large at every T."""
     log_p = np.log(np.random.default_rng(seed).dirichlet(np.full(2000, 0.2)) + 1e-12)
     plain, *others = study_schemes()
     np.testing.assert_array_equal(plain.adaptor(log_p), log_p)

@@ -109,6 +109,7 @@ def test_measures_of_a_small_world_against_enumeration():
     covariance = np.cov(triple.log_prior, triple.reward, aweights=p, ddof=0)
     assert measures["tau_aligned"] == pytest.approx(covariance.sum() / np.trace(covariance), abs=1e-12)
     assert (measures["tau_aligned"] < 1) == (measures["string_pearson_weighted"] < 0)
+    # 1e-12, here and above: sums of six numbers of order one, in another order.
     x, r = triple.log_prior, triple.reward
     assert measures["string_pearson_uniform"] == pytest.approx(stats.pearsonr(x, r)[0], abs=1e-12)
     assert measures["string_spearman_uniform"] == pytest.approx(stats.spearmanr(x, r)[0], abs=1e-12)

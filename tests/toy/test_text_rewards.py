@@ -68,6 +68,7 @@ def test_the_fit_of_choices_that_all_agree():
     differences = np.array([[1.0, 0.0], [2.0, 3.0], [-3.0, 1.0]])
     found = letter_weights(differences, 1e-6)
     assert np.linalg.norm(found) > 10
+    # Newton ends at a step of 1e-12; sums of three numbers of order one.
     np.testing.assert_allclose(differences.T @ expit(-differences @ found), 1e-6 * found, atol=1e-9)
     with pytest.raises(ValueError, match=r"^the Bradley-Terry fit did not converge; raise the ridge\.$"):
         letter_weights(np.ones((3, 1)), 1e-300)  # the solution, near 690, is further off than 100 steps
